@@ -5,6 +5,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -42,24 +43,37 @@ def sum_of_features(x: jax.Array, shares: jax.Array | None = None) -> jax.Array:
     return factors @ jnp.reshape(x, (rows * each, features))
 
 
-def mean_of_pixels(x: jax.Array, axes: tuple[int, ...], keepdims: bool = False) -> jax.Array:
-    """The mean over some axes of pictures: `jnp.mean`.
+def sum_along(x: jax.Array, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
+    """`jnp.sum`. Over the pixels of pictures (rows, *picture, features) one axis is added after the other.
 
-    Args:
-        x: (rows, *picture, features), or the features first.
-        axes: of the picture.
-        keepdims: whether they stay, with size 1.
-
-    >>> mean_of_pixels(jnp.ones((2, 3, 4, 5)), (1, 2)).shape
+    >>> sum_along(jnp.ones((2, 3, 4, 5)), (1, 2)).shape
     (2, 5)
     """
-    if not prefers_fast_form() or x.dtype != jnp.float32 or axes != tuple(range(1, x.ndim - 1)) or len(axes) < 2:
-        return jnp.mean(x, axes, keepdims=keepdims)
-    # One axis after the other, and not fused into one sum, whose inner loop would go across the features.
+    if not _is_over_pixels(x, axis):
+        return jnp.sum(x, axis, keepdims=keepdims)
     total = jnp.sum(x, 1, keepdims=True)
-    for axis in axes[1:]:
-        total = apart(functools.partial(jnp.sum, axis=axis, keepdims=True))(total)
-    return (total if keepdims else jnp.reshape(total, (x.shape[0], x.shape[-1]))) / math.prod(x.shape[1:-1])
+    # Not fused into one sum, whose inner loop would go across the features.
+    for place in range(2, x.ndim - 1):
+        total = apart(functools.partial(jnp.sum, axis=place, keepdims=True))(total)
+    return total if keepdims else jnp.reshape(total, (x.shape[0], x.shape[-1]))
+
+
+def mean_along(x: jax.Array, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
+    """`jnp.mean`, by `sum_along`.
+
+    >>> mean_along(jnp.ones((2, 3, 4, 5)), (1, 2), keepdims=True).shape
+    (2, 1, 1, 5)
+    """
+    if not _is_over_pixels(x, axis):
+        return jnp.mean(x, axis, keepdims=keepdims)
+    return sum_along(x, axis, keepdims) / math.prod(x.shape[1:-1])
+
+
+def _is_over_pixels(x: jax.Array, axis: int | Sequence[int] | None) -> bool:
+    """Whether an axis is summed in float32 for each row and feature, and there are at least two such."""
+    if not prefers_fast_form() or not isinstance(axis, Sequence) or x.dtype != jnp.float32:
+        return False
+    return x.ndim > 3 and x.size > 0 and sorted(place % x.ndim for place in axis) == list(range(1, x.ndim - 1))
 
 
 def sum_of_rows(x: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ from kerata.base.types import PartialShape, Shape
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import larger
+from kerata.kernels.sums import mean_along
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -275,17 +276,20 @@ class GroupNormalization(SampleNormalization):
 
     def call(self, inputs):
         (axis,) = self._axes(inputs.ndim)
-        before, channels, after = inputs.shape[:axis], inputs.shape[axis], inputs.shape[axis + 1 :]
-        x = in_float32(inputs).reshape(*before, self.groups, channels // self.groups, *after)
-        over = tuple(n for n in range(1, x.ndim) if n != axis)
-        x = x - jnp.mean(x, axis=over, keepdims=True)
-        x = x * lax.rsqrt(jnp.mean(jnp.square(x), axis=over, keepdims=True) + self.epsilon)
-        x = x.reshape(inputs.shape)
+        x = in_float32(inputs)
+        x = x - self._means(x, axis)
+        x = x * lax.rsqrt(self._means(jnp.square(x), axis) + self.epsilon)
         if self.gamma is not None:
             x = x * self._beside(self.gamma, x)
         if self.beta is not None:
             x = x + self._beside(self.beta, x)
         return x.astype(self.compute_dtype)
+
+    def _means(self, x: Array, axis: int) -> Array:
+        """Of each sample's group, beside each of its channels: (batch, 1, ..., channels, ..., 1)."""
+        each = mean_along(x, tuple(n for n in range(1, x.ndim) if n != axis), keepdims=True)
+        groups = jnp.mean(each.reshape(x.shape[0], self.groups, -1), axis=-1)
+        return jnp.repeat(groups, x.shape[axis] // self.groups, axis=-1).reshape(each.shape)
 
 
 @builtin("layers")

@@ -8,7 +8,7 @@ from kerata.base.registry import builtin
 from kerata.engine.types import Array
 from kerata.kernels.maxima import largest
 from kerata.kernels.pooling import average_pool, max_pool
-from kerata.kernels.sums import mean_of_pixels
+from kerata.kernels.sums import mean_along
 from kerata.layers.layer import InputSpec
 from kerata.layers.spatial import Spatial
 
@@ -172,7 +172,7 @@ class GlobalAveragePooling(GlobalPooling):
     """y = the mean of each channel."""
 
     def call(self, inputs):
-        return mean_of_pixels(inputs, tuple(self.axes), self.keepdims)
+        return mean_along(inputs, tuple(self.axes), self.keepdims)
 
 
 @builtin("layers", "GlobalMaxPool1D")

@@ -15,6 +15,7 @@ from kerata.engine.scope import unknown_size
 from kerata.engine.symbolic import OPERATORS, traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, largest, smaller, smallest, within
+from kerata.kernels.sums import mean_along, sum_along
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.arrays import append as append
 from kerata.ops.arrays import arange as arange
@@ -199,7 +200,7 @@ amin = reduction("amin", smallest, "The smallest.")
 any = reduction("any", jnp.any, "Whether any is true.")
 argmax = reduction("argmax", jnp.argmax, "The index of the first of the largest.")
 argmin = reduction("argmin", jnp.argmin, "The index of the first of the smallest.")
-mean = reduction("mean", jnp.mean, "The mean.", keeps_nan=True)
+mean = reduction("mean", mean_along, "The mean.", keeps_nan=True)
 median = reduction("median", jnp.median, "The median.")
 nanargmax = reduction("nanargmax", jnp.nanargmax, "The index of the first of the largest, ignoring NaN.")
 nanargmin = reduction("nanargmin", jnp.nanargmin, "The index of the first of the smallest, ignoring NaN.")
@@ -213,7 +214,7 @@ nansum = reduction("nansum", jnp.nansum, "The sum, ignoring NaN.")
 nanvar = reduction("nanvar", jnp.nanvar, "The variance, ignoring NaN.")
 ptp = reduction("ptp", _span, "The largest minus the smallest.")
 std = reduction("std", jnp.std, "The standard deviation, sqrt(mean((x - mean(x))^2)).")
-sum = reduction("sum", jnp.sum, "The sum.", keeps_nan=True)
+sum = reduction("sum", sum_along, "The sum.", keeps_nan=True)
 var = reduction("var", jnp.var, "The variance, mean((x - mean(x))^2).")
 
 
