@@ -125,7 +125,8 @@ WORKS = (
         bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),
     ) for net in APPLICATIONS),
     *(Work(
-        f"first-{net.lower()}", f"{net} in a fresh process: built, compiled, three steps on pictures of 160x160, batch 8", "first", net,
+        f"first-{net.lower()}", f"{net} in a fresh process: built, compiled, three steps on pictures of 160x160, batch 8",
+        "first", net,
         samples=24, batch=8, epochs=1, own_process=True, implementations=("kerata", "keras-jax"), max_rounds=1,
         measures=(("build and fit", "s"), ("peak of memory", "MiB")),
         bars=(Bar("build and fit", "keras-jax", 1), Bar("peak of memory", "keras-jax", 1)),
