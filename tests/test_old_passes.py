@@ -1,4 +1,4 @@
-"""Passes through data sets of `tf.data`, which orders of `shuffle(seed=)` count: which of them training reads.
+"""Passes through data sets of `tf.data`, which orders of `shuffle(seed=)` count, and the form of elements.
 
 The orders are those of TensorFlow 2.21 and `tf_keras`.
 """
@@ -114,3 +114,59 @@ def test_a_description_takes_no_pass():
 def test_a_repeated_data_set_begins_a_pass_more():
     data = Data.range(6).shuffle(10, seed=5).map(lambda x: x + 1).repeat(2)
     assert ["".join(str(int(v)) for v in data) for _ in range(2)] == ["236145326514", "352641326451"]
+
+
+def shown(data):
+    return [tf.nest.map_structure(lambda one: one.numpy().tolist(), element) for element in data]
+
+
+def test_a_list_that_a_map_gives_is_a_tuple():
+    data = Data.range(2).map(lambda x: [x, x + 1])
+    assert shown(data) == [(0, 1), (1, 2)]
+    assert data.element_spec == (tf.TensorSpec((), tf.int64), tf.TensorSpec((), tf.int64))
+    assert shown(Data.range(1).map(lambda x: [tf.cast(x, tf.float32), x])) == [(0.0, 0)]
+    assert shown(Data.range(1).map(lambda x: (x, [x, x + 1]))) == [(0, [0, 1])]
+    lines = Data.from_tensor_slices(["1,0.5,a"]).map(lambda line: tf.io.decode_csv(line, [0, 0.0, ""]))
+    assert shown(lines) == [(1, 0.5, b"a")]
+
+
+def test_texts_alone_are_padded_to_a_row():
+    data = Data.from_tensor_slices(["a", "bb", "c"]).padded_batch(2, padded_shapes=[], padding_values="pad")
+    assert shown(data) == [[b"a", b"bb"], [b"c"]]
+    empty = Data.from_generator(lambda: iter([[], ["a"]]), tf.string)
+    assert [one.dtype for one in empty] == [tf.string, tf.string]
+
+
+@pytest.mark.parametrize(
+    ("change", "size"),
+    [
+        (lambda d: d.window(2), 3),
+        (lambda d: d.window(2, drop_remainder=True), 2),
+        (lambda d: d.window(2, shift=1, stride=2, drop_remainder=True), 3),
+        (lambda d: d.window(3, shift=1), 5),
+        (lambda d: d.window(7, drop_remainder=True), 0),
+        (lambda d: Data.from_tensor_slices(np.zeros((4, 3, 2))).unbatch(), 12),
+        (lambda d: d.batch(2).unbatch(), -2),
+    ],
+)
+def test_sizes_that_are_known(change, size):
+    assert int(change(Data.range(5)).cardinality()) == size
+
+
+def spec(shape, dtype="float64"):
+    return tf.TensorSpec(shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (Data.range(0).map(lambda x: (x, tf.cast(x, tf.float32))), (spec((), "int64"), spec((), "float32"))),
+        (Data.range(3).filter(lambda x: x > 5).map(lambda x: x + 1).batch(2), spec((None,), "int64")),
+        (Data.range(3).batch(2).enumerate(), (spec((), "int64"), spec((None,), "int64"))),
+        (Data.from_tensor_slices(np.zeros((3, 2, 4))).padded_batch(2, [None, 6]), spec((None, None, 6))),
+        (Data.from_tensor_slices(np.zeros((3, 2, 4))).padded_batch(2, [-1, 6], drop_remainder=True), spec((2, None, 6))),
+        (Data.zip((Data.range(3), {"a": Data.range(2).batch(2)})), (spec((), "int64"), {"a": spec((None,), "int64")})),
+    ],
+)
+def test_what_elements_are(data, found):
+    assert data.element_spec == found

@@ -23,8 +23,10 @@ from kerata.data.elements import (
     common_spec,
     groups,
     leaves,
+    made_up,
     map_leaves,
     pad,
+    padded_spec,
     stack,
     twice_as_long,
     unknown_axes,
@@ -140,10 +142,9 @@ class Dataset:
 
     def _spec_of_mapped(self, function: Callable[..., Any]) -> object:
         """What a function gives of elements; sizes that are open in them are so in what follows from them."""
-        element = self._first()
-        if element is None:
-            return None
         spec = self.element_spec
+        element = self._first()
+        element = made_up(spec) if element is None else element
         found = self._spec_of(self._taken(function(*self._spread(element))))
         if any(map(unknown_axes, leaves(spec))):
             with contextlib.suppress(Exception):
@@ -206,9 +207,11 @@ class Dataset:
     def enumerate(self, start: int = 0, name: object = None) -> Self:
         """(number, element)."""
         first = int(start)
-        return self._like(
+        made = self._like(
             lambda: ((np.asarray(n, np.int64), one) for n, one in builtins.enumerate(self._start(), first)), self._size
         )
+        made._describe = lambda: (self._spec_of(np.asarray(0, np.int64)), self.element_spec)
+        return made
 
     def scan(self, initial_state: object, scan_func: Callable[..., Any], name: object = None) -> Self:
         """What a function (state, element) -> (state, output) gives."""
@@ -269,8 +272,7 @@ class Dataset:
                 yield self._pad(group, padded_shapes, padding_values)
 
         made = self._through(given, batches(self._size, count, drop_remainder))
-        if padded_shapes is None:
-            made._describe = lambda: map_leaves(lambda one: one.batched(count if drop_remainder else None), self.element_spec)
+        made._describe = lambda: padded_spec(self.element_spec, padded_shapes, count if drop_remainder else None)
         return made
 
     def ragged_batch(self, *args: object, **kwargs: object) -> object:
@@ -284,7 +286,9 @@ class Dataset:
                 for row in builtins.range(len(leaves(element)[0])):
                     yield map_leaves(lambda one, row=row: as_row(one, row), element)
 
-        return self._through(given, UNKNOWN if self._size != INFINITE else INFINITE)
+        rows = {one.shape[0] for one in leaves(self._spec)} if self._spec is not None and self._size >= 0 else {None}
+        known = self._size * rows.pop() if len(rows) == 1 and None not in rows else UNKNOWN
+        return self._through(given, known if self._size != INFINITE else INFINITE)
 
     def window(
         self,
@@ -315,7 +319,8 @@ class Dataset:
                 yield self._nested(held[::stride])
                 held = held[shift:]
 
-        return self._through(given, UNKNOWN)
+        count = max(self._size - span + shift, 0) // shift if drop_remainder else -(-self._size // shift)
+        return self._through(given, count if self._size >= 0 else self._size)
 
     def bucket_by_sequence_length(
         self,

@@ -133,6 +133,30 @@ def common_spec(first: object, second: object) -> object:
     return map_leaves(common, first, second)
 
 
+def padded_spec(spec: object, shapes: object, count: int | None) -> object:
+    """What batches of elements are that are filled up to some shapes; `None` for the longest of each."""
+    given = None if shapes is None else iter(shape_leaves(shapes))
+
+    def described(one: ArraySpec) -> ArraySpec:
+        wanted = None if given is None else next(given)
+        if wanted is None:
+            return one.batched(count)
+        return type(one)((count, *(None if n is None or n == -1 else int(n) for n in wanted)), one.dtype)
+
+    return map_leaves(described, spec)
+
+
+def made_up(spec: object) -> object:
+    """An element of a description, of nothing but zeros; sizes that are open are 1."""
+
+    def zeros(one: ArraySpec) -> np.ndarray:
+        kind = np.dtype(getattr(one.dtype, "dtype", one.dtype))
+        shape = [1 if size is None else size for size in one.shape] if getattr(one.shape, "rank", 0) is not None else []
+        return np.full(shape, b"", object) if kind == object else np.zeros(shape, kind)
+
+    return map_leaves(zeros, spec)
+
+
 def arrange(tree: object, row: Iterable[Any]) -> object:
     """Values in the structure of a tree."""
     values = iter(row)
@@ -235,6 +259,9 @@ def pad(group: Sequence[Any], shapes: object = None, values: object = None, refu
         )
         made = np.full((len(parts), *sizes), value, parts[0].dtype)
         for row, part in enumerate(parts):
+            if not part.ndim:
+                made[row] = part[()]
+                continue
             if any(n > size for n, size in zip(part.shape, sizes, strict=True)):
                 raise refusal(f"Attempted to pad to a smaller size than the input element: {part.shape} to {sizes}")
             made[(row, *(slice(n) for n in part.shape))] = part

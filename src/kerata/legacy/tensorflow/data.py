@@ -61,6 +61,15 @@ class Dataset(datasets.Dataset):
     def _function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return Traced(function)
 
+    def map(self, map_func: Callable[..., Any], *args: object, **kwargs: object) -> "Dataset":
+        """A function of each element; a list that it gives is a tuple, as in TensorFlow."""
+
+        def function(*parts: object) -> object:
+            found = map_func(*parts)
+            return tuple(found) if isinstance(found, list) else found
+
+        return super().map(function, *args, **kwargs)  # type: ignore[arg-type]
+
     def _spec_of(self, element: object) -> object:
         return spec_of(element)
 
@@ -230,7 +239,9 @@ class Dataset(datasets.Dataset):
         def start() -> Iterator[Any]:
             return (arrange(tree, row) for row in builtins.zip(*[part._start() for part in parts], strict=False))
 
-        return Dataset(start, size)
+        made = Dataset(start, size)
+        made._describe = lambda: map_leaves(lambda part: part.element_spec, tree)
+        return made
 
     @staticmethod
     def choose_from_datasets(

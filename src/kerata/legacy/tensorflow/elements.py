@@ -119,6 +119,7 @@ class Leaf(list):
 def fit_to_spec(spec: TensorSpec, value: object) -> np.ndarray:
     """A value of a generator as an array of the type that was said."""
     array = typed_array(value) if isinstance(value, Tensor) else np.asarray(value)
+    array = array.astype(object) if spec.dtype == string and not array.size else array
     array = convert(array)._array if spec.dtype == string else array.astype(spec.dtype.dtype)
     if spec.shape.rank is not None and not isinstance(spec.shape, Leaf) and not spec.shape.is_compatible_with(array.shape):
         raise TypeError(
