@@ -117,7 +117,7 @@ def test_a_repeated_data_set_begins_a_pass_more():
 
 
 def shown(data):
-    return [tf.nest.map_structure(lambda one: one.numpy().tolist(), element) for element in data]
+    return [tf.nest.map_structure(lambda one: np.asarray(one.numpy()).tolist(), element) for element in data]
 
 
 def test_a_list_that_a_map_gives_is_a_tuple():

@@ -152,7 +152,7 @@ def made_up(spec: object) -> object:
     def zeros(one: ArraySpec) -> np.ndarray:
         kind = np.dtype(getattr(one.dtype, "dtype", one.dtype))
         shape = [1 if size is None else size for size in one.shape] if getattr(one.shape, "rank", 0) is not None else []
-        return np.full(shape, b"", object) if kind == object else np.zeros(shape, kind)
+        return np.full(shape, b"", object) if kind.kind == "O" else np.zeros(shape, kind)
 
     return map_leaves(zeros, spec)
 
