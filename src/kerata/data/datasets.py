@@ -287,7 +287,8 @@ class Dataset:
                     yield map_leaves(lambda one, row=row: as_row(one, row), element)
 
         rows = {one.shape[0] for one in leaves(self._spec)} if self._spec is not None and self._size >= 0 else {None}
-        known = self._size * rows.pop() if len(rows) == 1 and None not in rows else UNKNOWN
+        count = rows.pop() if len(rows) == 1 else None
+        known = UNKNOWN if count is None else self._size * count
         return self._through(given, known if self._size != INFINITE else INFINITE)
 
     def window(
