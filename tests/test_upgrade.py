@@ -320,3 +320,17 @@ def test_optimizers_whose_rule_was_another_are_named(way):
     assert [text for _, text in upgrade(way.format("Adam"), "tfkeras2").notes] == []
     (said,) = [text for _, text in upgrade(way.format("Nadam"), "tfkeras2").notes]
     assert "kerata.optimizers.ClassicNadam" in said
+
+
+def test_models_that_h5_files_of_today_do_not_take_are_named():
+    text = """from keras.models import Sequential, Model
+from keras.layers import LSTM, Input
+m = Sequential([LSTM(3, input_shape=(4, 2), recurrent_activation='hard_sigmoid')])
+m.save('model.h5')
+m.save_weights('w.h5')
+"""
+    notes = [note for note in upgrade(text, "keras2").notes if ".keras" in note[1]]
+    assert [line for line, _ in notes] == [4] and "hard sigmoid of then" in notes[0][1]
+    states = "from keras.layers import LSTM\nx = LSTM(3)(a, initial_state=[b, c])\nm.save('model.h5')\n"
+    assert any(line == 3 and "states" in note for line, note in upgrade(states, "keras2").notes)
+    assert not any("'.h5' file of today" in note for _, note in upgrade("import keras\nm.save('model.h5')\n", "keras2").notes)

@@ -48,6 +48,8 @@ class SymbolicTensor:
     """
 
     is_symbolic = True
+    # What its shape and its type are shown as: a tuple and a text that may answer to more.
+    shown_as: "tuple[Callable[[Iterable[int | None]], tuple[int | None, ...]], Callable[[str], str]]" = (tuple, str)
     sparse = ragged = False
     ragged_rank = row_splits_dtype = None
     history: "tuple[Caller, int, int]"
@@ -65,8 +67,9 @@ class SymbolicTensor:
     ):
         if sparse or ragged:
             raise ValueError(message("KerasTensor", "arrays are dense", {"sparse": sparse, "ragged": ragged}))
-        self.shape = tuple(None if dim is None else int(dim) for dim in shape)
-        self.dtype = standardize_dtype(dtype)
+        as_shape, as_type = type(self).shown_as
+        self.shape = as_shape(None if dim is None else int(dim) for dim in shape)
+        self.dtype = as_type(standardize_dtype(dtype))
         self.name = name or auto_name("keras_tensor")
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -15,7 +15,7 @@ from kerata.dialects.values import today_of
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
-from kerata.legacy import configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
+from kerata.legacy import bygone, configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
 from kerata.legacy.attending import Adapting, Attending
 from kerata.legacy.bases import BASES
 from kerata.legacy.batches import KeptVariance, ShownStatistics
@@ -59,8 +59,8 @@ def layer(era: str, name: str) -> object:
         return TOOLS[name]
     if name in merging.FUNCTIONS:
         return merging.merging_function(name, layer(era, merging.FUNCTIONS[name]))  # type: ignore[arg-type]
-    if name in BASES:
-        base = BASES[name]
+    if name in BASES or (era == "tfkeras2" and name in bygone.CELLS):
+        base = BASES[name] if name in BASES else bygone.CELLS[name]
         return spell(era, name, base, None, *((Several,) if issubclass(base, Merge) else ()), OldLayer)
     if name in ("Model", "Sequential", "Container", "Network"):
         return model(era, name)
@@ -210,6 +210,8 @@ def metric(era: str, name: str) -> object:
     """A metric of an era."""
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
         return serialize if name == "serialize" else deserializing(metrics)
+    if era == "tfkeras2" and name in bygone.METRICS:
+        return spell(era, name, bygone.METRICS[name], None, OldMetric)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
@@ -297,6 +299,9 @@ def regularizer(era: str, name: str) -> object:
 @once
 def constraint(era: str, name: str) -> object:
     """A constraint of an era."""
+    if era == "tfkeras2" and name in bygone.CONSTRAINTS:
+        kind = bygone.CONSTRAINTS[name]
+        return spell(era, name, kind, None, FlowingRule, Spelled) if name == kind.__name__ else constraint(era, kind.__name__)
     return by_row(era, "constraints", constraints, name)
 
 

@@ -18,6 +18,7 @@ from kerata.base.importing import Late
 from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
 from kerata.legacy.measures import of_columns
+from kerata.legacy.remembered import recall, remember
 from kerata.models.model import Model
 from kerata.saving.archive import HDF5_ENDINGS
 from kerata.saving.weights import check_overwrite
@@ -205,6 +206,7 @@ def save_as(form: str, model: Model, path: Path, include_optimizer: bool) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     if form == "folder":
         old_files.save_old_folder(model, path, include_optimizer)
+        remember(model, path)
     else:
         old_files.save_old_model(model, path, include_optimizer, for_then=True)
 
@@ -216,4 +218,5 @@ def load_model(
     if is_open(filepath):
         with beside(filepath, reads=True) as path:
             return saving.load_model(path, custom_objects=custom_objects, compile=compile)
-    return saving.load_model(filepath, custom_objects=custom_objects, compile=compile)
+    own = recall(Path(os.fspath(filepath)))
+    return saving.load_model(filepath, custom_objects={**own, **custom_objects}, compile=compile)

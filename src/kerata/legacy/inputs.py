@@ -62,6 +62,18 @@ class BeginningLayer:
                 arguments.pop(name, None)
             self.__dict__["_held"] = tensor
 
+    def get_input_at(self, node_index: int) -> object:
+        """What goes into a model: what comes out here."""
+        return self.get_output_at(node_index)  # type: ignore[attr-defined]
+
+    @property
+    def input_shape(self) -> object:
+        """The shape of the input; in `tf.keras`, in a list."""
+        found = self.get_output_shape_at(0)  # type: ignore[attr-defined]
+        return [found] if self._era == "tfkeras2" else found  # type: ignore[attr-defined]
+
+    output_shape = input_shape
+
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         super()._finish_spelled(arguments)  # type: ignore[misc]
         if (held := self.__dict__.pop("_held", None)) is not None:

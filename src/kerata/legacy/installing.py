@@ -12,6 +12,7 @@ from kerata.base.checks import check_choice, message
 from kerata.legacy import graphs, keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
+from kerata.legacy.symbols import answer_as
 from kerata.legacy.tensorflow.layers import in_use
 
 ERAS = ("keras1", "keras2", "keras22", "tfkeras2", "keras3")
@@ -119,6 +120,7 @@ def install_as_keras(era: str = "keras2") -> None:
     uninstall()
     finder = EraFinder(era)
     _installed.append(finder)
+    answer_as(era)
     sys.meta_path.insert(0, finder)
 
 
@@ -157,6 +159,7 @@ def uninstall() -> None:
         sys.meta_path.remove(finder)
     _installed.clear()
     in_use[0] = False
+    answer_as("keras3")
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOTS]:
         if is_ours(sys.modules[name]):
             del sys.modules[name]

@@ -7,6 +7,7 @@ from kerata import activations, callbacks, datasets, initializers, losses, metri
 from kerata.dialects import ERAS, names
 from kerata.legacy import (
     backends,
+    bygone,
     contents,
     helpers,
     image,
@@ -109,8 +110,17 @@ def layer_names(era: str) -> list[str]:
         else [*MERGING, "Recurrent", "serialize", "deserialize", *contents.BASES]
     )
     merging += ["_time_distributed_dense"] if era in ("keras2", "keras22") else []
-    today = [] if era != "tfkeras2" else [n for n in public(contents.layers) if n not in old]
+    today = [] if era != "tfkeras2" else [*bygone.CELLS, *(n for n in public(contents.layers) if n not in old)]
     return list(dict.fromkeys([*BASES, *old, *merging, *today]))
+
+
+def names_of_optimizers(era: str) -> list[str]:
+    found = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
+    found += ["optimizer_from_config"] if era == "keras1" else []
+    if era == "tfkeras2":
+        today = ("schedules", "AdamW", "Adafactor", "Ftrl", "Lion", "OptimizerV2")
+        found += [n for n in today if n not in found]
+    return found
 
 
 def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
@@ -130,12 +140,9 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         regularizers = [*public(contents.regularizers)]
     constraint_names = [*names(era, "constraints"), "get", "serialize", "deserialize", "Constraint"]
     if era == "tfkeras2":
-        constraint_names = [*public(contents.constraints)]
-    optimizer_names = list(dict.fromkeys([*names(era, "optimizers"), "Optimizer", "get", "serialize", "deserialize"]))
-    optimizer_names += ["optimizer_from_config"] if era == "keras1" else []
-    if era == "tfkeras2":
-        today = ("schedules", "AdamW", "Adafactor", "Ftrl", "Lion", "OptimizerV2")
-        optimizer_names += [n for n in today if n not in optimizer_names]
+        constraint_names = [*public(contents.constraints), *bygone.CONSTRAINTS]
+        metric_names += bygone.METRICS
+    optimizer_names = names_of_optimizers(era)
     initial_names = public(initial) if era == "keras1" else [*public(initializers), *OTHER_INITIALIZERS]
     callback_names = list(dict.fromkeys([*public(callbacks), *public(monitors)]))
     found = {

@@ -1,6 +1,7 @@
 """A whole program in today's words, with notes on what is left to do by hand."""
 
 import ast
+import re
 from dataclasses import dataclass, field
 
 import kerata
@@ -71,6 +72,10 @@ def upgrade(text: str, era: str | None = None) -> Upgraded:
     return Upgrader(text, era).run()
 
 
+# What a program may hold, as a pattern, that `.h5` files of today are refused for.
+NOT_IN_H5 = {"legacy_hard_sigmoid": "the hard sigmoid of then", r"\binitial_state\s*=": "states that a layer begins with"}
+
+
 class Upgrader:
     """One program on its way.
 
@@ -92,11 +97,22 @@ class Upgrader:
         self._visit(self.source.tree)
         tell(self.source, self.names)
         self.modules.rewrite()
+        self._check_saves()
         notes = sorted({*self.notes, *self.modules.notes})
         return Upgraded(self.source.changed(), self.era, notes)
 
     def note(self, node: ast.expr | ast.stmt, text: str) -> None:
         self.notes.append((node.lineno, text))
+
+    def _check_saves(self) -> None:
+        """Notes whole models that are saved as `.h5`, where the program has what such files of today do not take."""
+        text = self.source.changed()
+        there = [said for word, said in NOT_IN_H5.items() if re.search(word, text)]
+        for node in ast.walk(self.source.tree) if there else ():
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("save", "save_model"):
+                paths = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                if any(isinstance(path, str) and path.endswith((".h5", ".hdf5")) for path in paths):
+                    self.note(node, f"an '.h5' file of today does not take {' or '.join(there)}: end its name in '.keras'")
 
     def _find_bases(self) -> None:
         """Calls of `super().__init__` in classes that are derived from something of Keras."""

@@ -45,7 +45,7 @@ class SparseTensor:
         return dtype_of(self.values)
 
     def __repr__(self) -> str:
-        return f"SparseTensor(indices={self.indices!r}, values={self.values!r}, dense_shape={self.dense_shape!r})"
+        return f"SparseTensor(indices={self.indices}, values={self.values}, dense_shape={self.dense_shape})"
 
 
 def whole(value: object) -> HostArray:
