@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import keras1, keras2, keras22, tfkeras2
 from kerata.legacy.tensorflow import names
 
@@ -234,3 +235,22 @@ def test_configs_hold_what_they_held():
     assert layers.GlobalMaxPooling1D().get_config()["keepdims"] is False
     assert layers.InputLayer((3,)).get_config()["ragged"] is False
     assert layers.LSTM.from_config({**layers.LSTM(2).get_config(), "implementation": 1}).units == 2
+
+
+def test_words_of_data_sets_and_pictures_of_keras_1(monkeypatch, tmp_path):
+    from PIL import Image
+
+    asked = {}
+    for name in ("imdb", "reuters"):
+        room = getattr(kerata.datasets, name)
+        monkeypatch.setattr(room, "get_file", lambda path, *args, name=name, **kwargs: asked.setdefault(name, path))
+        monkeypatch.setattr(room, "load_npz", lambda *args, **kwargs: 1 / 0)
+        for keras in (keras1, keras2):
+            with pytest.raises(ZeroDivisionError):
+                getattr(keras.datasets, name).load_data(nb_words=5, path="mine.npz")
+    assert asked == {"imdb": "mine.npz", "reuters": "mine.npz"}
+    Image.fromarray(np.zeros((4, 6, 3), "uint8")).save(tmp_path / "x.png")
+    image = keras1.preprocessing.image
+    assert image.load_img(tmp_path / "x.png", False, (2, 3)).size == (3, 2)
+    assert image.img_to_array(image.load_img(tmp_path / "x.png"), "th").shape == (3, 4, 6)
+    assert image.array_to_img(np.zeros((3, 4, 5)), "th", False).size == (5, 4)

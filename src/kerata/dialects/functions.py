@@ -70,6 +70,23 @@ _UTILS_OF_1 = """
     print_summary: layers>model, relevant_nodes>-=None, line_length=100, positions=None
     slice_X: X>arrays, start=None, stop=None
 """
+_PLOTS = """
+    plot_model: model, to_file='model.png', show_shapes=False, show_layer_names=True, rankdir='TB', expand_nested=False, dpi=96
+    model_to_dot: model, show_shapes=False, show_layer_names=True, rankdir='TB', expand_nested=False, dpi=96, subgraph=False
+"""
+_IMAGE_OF_1 = """
+    load_img: path, grayscale=False, target_size=None
+    array_to_img: x, dim_ordering>data_format='default', scale=True
+    img_to_array: img, dim_ordering>data_format='default'
+"""
+_REUTERS = """
+    load_data: path='reuters.npz', nb_words>num_words=None, skip_top=0, maxlen=None, test_split=0.2, seed=113, start_char=1,
+        oov_char=2, index_from=3
+"""
+_IMDB = """
+    load_data: path='imdb.npz', nb_words>num_words=None, skip_top=0, maxlen=None, seed=113, start_char=1, oov_char=2,
+        index_from=3
+"""
 _TEXT = """
     text_to_word_sequence: input_text>text, filters=None, lower=True, split=' '
     one_hot: input_text>text, n, filters=None, lower=True, split=' ', analyzer=None
@@ -90,9 +107,11 @@ def _tables(era: str, **texts: str) -> dict[str, Table]:
 
 _COMMON = {"activations": _ACTIVATIONS, "losses": _LOSSES, "metrics": _LOSSES, "models": _MODELS}
 FUNCTIONS: dict[str, dict[str, Table]] = {
-    "keras1": _tables("keras1", backend=_BACKEND_OF_1, utils=_UTILS_OF_1, **_COMMON),
-    "keras2": _tables("keras2", backend=_BACKEND_OF_2, utils=_UTILS, **_COMMON),
-    "keras22": _tables("keras22", backend=_BACKEND_OF_2, utils=_UTILS, **_COMMON),
+    "keras1": _tables(
+        "keras1", backend=_BACKEND_OF_1, utils=_UTILS_OF_1, image=_IMAGE_OF_1, reuters=_REUTERS, imdb=_IMDB, **_COMMON
+    ),
+    "keras2": _tables("keras2", backend=_BACKEND_OF_2, utils=_UTILS + _PLOTS, reuters=_REUTERS, imdb=_IMDB, **_COMMON),
+    "keras22": _tables("keras22", backend=_BACKEND_OF_2, utils=_UTILS + _PLOTS, reuters=_REUTERS, imdb=_IMDB, **_COMMON),
     "tfkeras2": _tables(
         "tfkeras2",
         backend=_BACKEND_OF_2.replace("ops>tensors", "tensors").replace("e>value", "value").replace("floatx>value", "value")

@@ -163,7 +163,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "backend": (backends.names(era), respelling("backend", backends.maker), {}),
         "text": (public(text), respelling("text", of(text)), {}),
         "sequence": (public(sequence), of(sequence), {}),
-        "image": (image.NAMES, image.of_era, {}),
+        "image": (image.NAMES, respelling("image", image.of_era), {}),
         "scikit_learn": (["BaseWrapper", "KerasClassifier", "KerasRegressor"], of(scikit_learn), {}),
         "mixed precision": ([*mixed_precision.__all__, "set_policy"], precision, {}),
         "nothing": ([], of(), {}),
@@ -179,7 +179,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     for name in networks.families(era):
         found[f"networks {name}"] = ([*networks.FAMILIES[name][1], *networks.TOOLS], networks.member(name), {})
     for name in DATASETS:
-        found[f"dataset {name}"] = (["load_data", "get_word_index"], of(getattr(datasets, name)), {})
+        found[f"dataset {name}"] = (["load_data", "get_word_index"], respelling(name, of(getattr(datasets, name))), {})
     return found
 
 
