@@ -254,3 +254,16 @@ def test_words_of_data_sets_and_pictures_of_keras_1(monkeypatch, tmp_path):
     assert image.load_img(tmp_path / "x.png", False, (2, 3)).size == (3, 2)
     assert image.img_to_array(image.load_img(tmp_path / "x.png"), "th").shape == (3, 4, 6)
     assert image.array_to_img(np.zeros((3, 4, 5)), "th", False).size == (5, 4)
+
+
+def test_decoded_labels_are_as_many_as_steps_in_tf_keras():
+    chances = np.float32(
+        [[[0.1, 0.8, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]]
+    )
+    for options in ({}, {"greedy": False, "beam_width": 5}):
+        labels, _ = tfkeras2.backend.ctc_decode(tf.constant(chances), tf.constant([3, 3]), **options)
+        assert labels[0].dtype == tf.int64 and of(labels[0]).tolist() == [[1, -1, -1], [0, 1, -1]]
+        narrow, _ = keras2.backend.ctc_decode(chances, np.array([3, 3]), **options)
+        assert of(narrow[0]).tolist() == [[1, -1], [0, 1]]
+    found = tfkeras2.layers.CategoryEncoding(4, "multi_hot")([[0, 1], [2, 3]])
+    assert of(found).tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]

@@ -1,5 +1,7 @@
 """`MultiHeadAttention`, and layers that learn from data, as `tf.keras` called them."""
 
+import numpy as np
+
 # What its call took behind the query, the value and the key.
 BEHIND = ("attention_mask", "return_attention_scores", "training", "use_causal_mask")
 
@@ -10,6 +12,14 @@ class Attending:
     def __call__(self, *args: object, **kwargs: object) -> object:
         given = dict(zip(BEHIND, args[3:], strict=False))
         return super().__call__(*args[:3], **given, **kwargs)  # type: ignore[misc]
+
+
+class TakingLists:
+    """A layer that takes lists of numbers."""
+
+    def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
+        inputs = np.asarray(inputs) if isinstance(inputs, (list, tuple)) else inputs
+        return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
 
 
 class Adapting:

@@ -36,6 +36,7 @@ from kerata.legacy.phases import (
 )
 from kerata.legacy.shared import TURNS, following
 from kerata.legacy.tensorflow.decoding import search
+from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import followed, in_use
 from kerata.legacy.tensorflow.reductions import of_nothing
 from kerata.legacy.tensorflow.sizes import shape as shape_of
@@ -405,6 +406,17 @@ def ctc_decode(y_pred, input_length, greedy=True, beam_width=100, top_paths=1, m
     return [without_filling(one) for one in labels], scores
 
 
+_decode = followed(ctc_decode)
+
+
+def _decode_of_tf(y_pred, input_length, greedy=True, beam_width=100, top_paths=1):
+    """`ctc_decode` of `tf.keras`: labels are whole numbers of 64 bits, as many as there are steps, filled up with -1."""
+    labels, scores = _decode(y_pred, input_length, greedy, beam_width, top_paths)
+    steps = y_pred.shape[1]
+    filled = [TABLE["pad"](one, [[0, 0], [0, steps - one.shape[1]]], constant_values=-1) for one in labels]
+    return [TABLE["cast"](one, "int64") for one in filled], scores
+
+
 def without_filling(labels):
     """Decoded labels without the columns at the end in which there is none; where they are numbers already."""
     if isinstance(labels, Tracer):
@@ -508,6 +520,8 @@ def maker(era: str, name: str) -> object:
         return followed(getattr(backend, name))
     if (era == "keras1" and f"{name}_1" in OWN) or (era == "keras22" and name == "batch_dot"):
         return of_tensors(OWN[f"{name}_1"])
+    if era == "tfkeras2" and name == "ctc_decode":
+        return _decode_of_tf
     if era == "tfkeras2" and name == "batch_dot":
         return followed(multiplying(batch_dot))
     if name == "backend":
