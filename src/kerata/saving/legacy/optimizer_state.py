@@ -31,6 +31,7 @@ NAMED = {
     "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
     "AdamW": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
     "Nadam": {"m": "momentum", "v": "velocity"},
+    "Lion": {"m": "momentum"},
     "SGD": {"momentum": "momentum", "m": "momentum"},
     "RMSprop": {
         "rms": "velocity",
@@ -49,6 +50,22 @@ NAMED = {
     "Adamax": {"m": "momentum", "v": "norm", "u": "norm"},
     "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
 }
+
+
+# Whatever its rule, where it keeps averages of the weights.
+AVERAGES = {"average": "average"}
+
+
+def names_of(optimizer: Optimizer) -> dict[str, str]:
+    """The names of an optimizer's slots in the files of `tf.keras`, and those of today; of one that is not known, none."""
+    known = NAMED.get(type(optimizer).__name__, {})
+    return known | AVERAGES if known and optimizer.use_ema else known
+
+
+def keeps_nothing(optimizer: Optimizer) -> bool:
+    """Whether it is an `SGD` without momentum, for which `tf.keras` kept momenta all the same."""
+    table = optimizer.optimizer_state.table
+    return type(optimizer).__name__ == "SGD" and not any(slots for variable, slots in table.items() if variable is not None)
 
 
 def restore_optimizer(model: SavedModel, old: OldModel, owner: str) -> None:
@@ -162,8 +179,8 @@ def by_order(optimizer: Optimizer, arrays: list[Source], count: int, owner: str)
 
 def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
     """Slot -> its arrays, for files whose arrays are called `Adam/dense/kernel/m:0` or `Adam/m/dense/kernel:0`."""
-    known = NAMED.get(type(optimizer).__name__)
-    if known is None:
+    known = names_of(optimizer)
+    if not known:
         raise misfit(owner, optimizer, arrays)
     slots: dict[str, list[Source]] = {}
     for array in arrays:
@@ -175,7 +192,7 @@ def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) 
         slots.setdefault(known[word], []).append(array)
     if any(len(group) != count for group in slots.values()):
         raise misfit(owner, optimizer, arrays)
-    return slots
+    return {} if keeps_nothing(optimizer) else slots
 
 
 def pair_slot(model: SavedModel, old: OldModel, name: str, group: dict[Spot, Source], owner: str) -> list[tuple[Any, Source]]:

@@ -19,7 +19,7 @@ from kerata.optimizers.optimizer import Optimizer
 from kerata.saving.legacy.assigning import take, tell
 from kerata.saving.legacy.form import Source, Tree
 from kerata.saving.legacy.layouts import check_shapes
-from kerata.saving.legacy.optimizer_state import NAMED
+from kerata.saving.legacy.optimizer_state import keeps_nothing, names_of
 from kerata.saving.legacy.types import SavedModel
 
 # What tf.keras keeps beside the parts that a program gave an object; nothing below is a weight that stands nowhere else.
@@ -265,7 +265,9 @@ def read_rate(optimizer: Optimizer, number: int, pairing: Pairing) -> float | No
 
 def pair_slots(optimizer: Optimizer, number: int, pairing: Pairing, owner: str) -> list[tuple[Any, Source]]:
     """What the optimizer keeps of each weight, each with its array."""
-    known = NAMED.get(type(optimizer).__name__, {})
+    if keeps_nothing(optimizer):
+        return []
+    known = names_of(optimizer)
     node = pairing.tree.nodes[number]
     kept = [(pairing.variables.get(slot.weight), slot.name, slot.array) for slot in node.slots]
     kept = kept or [*named_slots(number, pairing, known)]

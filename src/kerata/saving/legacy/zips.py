@@ -12,6 +12,7 @@ from kerata.saving.legacy.architecture import Architecture
 from kerata.saving.legacy.compiling import Compiling
 from kerata.saving.legacy.form import KERAS3, TFKERAS2, era_of_version
 from kerata.saving.legacy.lambdas import Lambdas
+from kerata.saving.legacy.optimizer_state import keeps_nothing
 from kerata.saving.legacy.types import StoredArrays
 
 
@@ -63,6 +64,10 @@ def restore_old_optimizer(optimizer: Optimizer, entry: StoredArrays, owner: str)
         return
     variables = optimizer.variables
     kept = [variable for variable in variables if variable.name != "learning_rate"]
+    if keeps_nothing(optimizer):
+        # Only the number of steps.
+        kept[0].store(np.asarray(entry["0"]).astype(str(kept[0].dtype)))
+        return
     wanted = next((some for some in (kept, variables) if len(some) == len(entry)), None)
     shapes = [entry.shape_of(str(index)) for index in range(len(entry))] if wanted is not None else []
     if wanted is None or any(tuple(v.shape) != tuple(shape) for v, shape in zip(wanted, shapes, strict=True)):

@@ -1,0 +1,85 @@
+"""What files of `tf.keras` keep of optimizers: momenta of an `SGD` without momentum, `Lion`'s, averages of weights.
+
+The losses are those of `tf_keras` 2.21, where a model that was saved and loaded goes on as one that was not.
+"""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2 as keras
+from kerata.saving.legacy import zips
+
+R = np.random.RandomState(0)
+X, Y = R.normal(size=(8, 3)).astype("float32"), R.rand(8, 2).astype("float32")
+SHARED = {"weight_decay": None, "clipnorm": None, "global_clipnorm": None, "clipvalue": None, "use_ema": False}
+SHARED |= {"ema_momentum": 0.99, "ema_overwrite_frequency": None, "jit_compile": False, "is_legacy_optimizer": False}
+DECAY = {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5, "staircase": False, "name": None}
+SCHEDULE = {"module": "keras.optimizers.schedules", "class_name": "ExponentialDecay", "config": DECAY, "registered_name": None}
+# Name, config, slots in the file's words, and the losses of two epochs after two epochs and a file.
+CASES = {
+    "schedule": ("SGD", {"learning_rate": SCHEDULE, "momentum": 0.0, "nesterov": False}, {"m": None}, [0.448002, 0.360285]),
+    "lion": ("Lion", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99}, {"m": "momentum"}, [2.080335, 2.046946]),
+    "averages": (
+        "Adam",
+        {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "use_ema": True, "ema_momentum": 0.5},
+        {"average": "average", "m": "momentum", "v": "velocity"},
+        [1.653593, 1.424954],
+    ),
+}
+MADE = {
+    "schedule": lambda: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
+    "lion": lambda: keras.optimizers.Lion(0.001),
+    "averages": lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5),
+}
+
+
+def trained(optimizer):
+    third = keras.initializers.Constant(0.3)
+    layers = [keras.layers.Dense(3, activation="tanh", kernel_initializer=third), keras.layers.Dense(2, kernel_initializer="ones")]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile(optimizer, "mse")
+    model.fit(X, Y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_goes_on_from_a_file(tmp_path, case):
+    kind, config, slots, losses = CASES[case]
+    model, path = trained(MADE[case]()), str(tmp_path / "model.h5")
+    model.save(path, include_optimizer=False)
+    table = model.optimizer.optimizer_state.table
+    with h5py.File(path, "a") as file:
+        described = {"class_name": f"Custom>{kind}", "config": SHARED | {"name": kind} | config}
+        rest = {"loss": "mse", "metrics": None, "weighted_metrics": None, "loss_weights": None}
+        file.attrs["training_config"] = json.dumps(rest | {"optimizer_config": described})
+        group = file.create_group("optimizer_weights")
+        group["iteration:0"] = np.int64(4)
+        names = ["iteration:0"]
+        for variable in model.trainable_variables:
+            for word, slot in slots.items():
+                name = f"{kind}/{word}/{variable.name}"
+                kept = np.zeros(variable.shape, "float32") if slot is None else table[variable][slot].numpy()
+                group[name] = kept
+                names.append(name)
+        group.attrs["weight_names"] = np.array([name.encode() for name in names])
+    loaded = keras.models.load_model(path)
+    assert int(loaded.optimizer.iterations) == 4
+    history = loaded.fit(X, Y, epochs=2, batch_size=4, shuffle=False, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], losses, atol=2e-5)
+
+
+class Entry(dict):
+    """Arrays by number, as files of the form of `.keras` have them."""
+
+    def shape_of(self, name):
+        return self[name].shape
+
+
+def test_an_sgd_without_momentum_takes_its_steps_from_keras_files():
+    model = trained(keras.optimizers.SGD(0.1))
+    kept = [np.int64(9), *(np.zeros(v.shape, "float32") for v in model.trainable_variables)]
+    zips.restore_old_optimizer(model.optimizer, Entry({str(n): np.asarray(one) for n, one in enumerate(kept)}), "x.keras")
+    assert int(model.optimizer.iterations) == 9
