@@ -38,7 +38,10 @@ MADE = {
 
 def trained(optimizer):
     third = keras.initializers.Constant(0.3)
-    layers = [keras.layers.Dense(3, activation="tanh", kernel_initializer=third), keras.layers.Dense(2, kernel_initializer="ones")]
+    layers = [
+        keras.layers.Dense(3, activation="tanh", kernel_initializer=third),
+        keras.layers.Dense(2, kernel_initializer="ones"),
+    ]
     model = keras.Sequential([keras.Input((3,)), *layers])
     model.compile(optimizer, "mse")
     model.fit(X, Y, epochs=2, batch_size=4, shuffle=False, verbose=0)
