@@ -267,3 +267,29 @@ def test_decoded_labels_are_as_many_as_steps_in_tf_keras():
         assert of(narrow[0]).tolist() == [[1, -1], [0, 1]]
     found = tfkeras2.layers.CategoryEncoding(4, "multi_hot")([[0, 1], [2, 3]])
     assert of(found).tolist() == [[1, 1, 0, 0], [0, 0, 1, 1]]
+
+
+def test_a_call_of_a_recurrent_layer_of_ones_own_has_the_order_of_then():
+    class Placed(tfkeras2.layers.LSTM):
+        def call(self, inputs, mask=None, training=None, initial_state=None):
+            return super().call(inputs, mask, training, initial_state)
+
+    class Named(tfkeras2.layers.GRU):
+        def call(self, inputs, mask=None, training=None, initial_state=None):
+            return super().call(inputs=inputs, mask=mask, training=training, initial_state=initial_state)
+
+    x = np.random.RandomState(0).rand(2, 3, 4).astype("float32")
+    mask, ones = (
+        tf.constant([[True, True, False], [True, True, True]]),
+        dict.fromkeys(("kernel_initializer", "recurrent_initializer"), "ones"),
+    )
+    np.testing.assert_allclose(of(Placed(3, **ones)(x, mask=mask))[:, 0], [0.9432, 0.9889], atol=1e-4)
+    states = [tf.ones((2, 2))] * 2
+    np.testing.assert_allclose(of(Placed(2, **ones)(x, initial_state=states))[:, 0], [0.9896, 0.9924], atol=1e-4)
+    np.testing.assert_allclose(of(Named(3, **ones)(x, mask=mask))[:, 0], [0.1414, 0.2131], atol=1e-4)
+    np.testing.assert_allclose(of(Named(2, **ones)(x, initial_state=states[:1])), 1.0, atol=1e-4)
+    x[0, 2] = 0
+    model = tfkeras2.Sequential([tfkeras2.layers.Masking(input_shape=(3, 4)), Placed(2, **ones)])
+    np.testing.assert_allclose(model.predict(x, verbose=0)[:, 0], [0.931, 0.9838], atol=1e-4)
+    model.compile("sgd", "mse")
+    np.testing.assert_allclose(model.fit(x, np.ones((2, 2)), verbose=0).history["loss"], [0.00251], rtol=1e-2)

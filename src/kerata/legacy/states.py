@@ -1,6 +1,7 @@
 """What recurrent layers of the eras could do: states beside the input, in one list, and constants for each step."""
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.serialization import is_writing, says_today
 from kerata.engine.module import Look
+from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import symbolic_leaves, traceable
 from kerata.legacy.helpers import has_arg
 from kerata.legacy.spelling import Spelled
@@ -28,8 +30,38 @@ class InEachGate(initializers.Identity):
 registry.enter_alias(InEachGate, initializers.Identity)
 
 
+# What the `call` of a recurrent layer took, in the order of then.
+CALL = ("inputs", "mask", "training", "initial_state", "constants")
+
+
+def in_order_of_then(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The `call` of a built-in layer, whose arguments have the order of then for who overrides it and calls `super().call`."""
+
+    @functools.wraps(method)
+    def call(self, *args, **kwargs):
+        if is_ours(type(self).call):
+            return method(self, *args, **kwargs)
+        given = {**dict(zip(CALL, args, strict=False)), **kwargs}
+        first = given.pop("inputs") if "inputs" in given else given.pop("sequences")
+        return method(self, first, **{name: value for name, value in given.items() if value is not None})
+
+    return call
+
+
 class Resetting:
     """What a recurrent layer could do."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_stands_for" in cls.__dict__ and issubclass(cls.__dict__["_stands_for"], layers.RNN):
+            cls.call = in_order_of_then(cls.call)  # type: ignore[attr-defined]
+
+    def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The shapes for `build`: that of the sequences alone where a `call` of the program's own calls them something else."""
+        found = super()._shapes_of_call(args, kwargs)  # type: ignore[misc]
+        if is_ours(type(self).call) or not is_ours(type(self).build):  # type: ignore[attr-defined]
+            return found
+        return dict(list(found.items())[:1])
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         cell = self.__dict__.get("cell")
