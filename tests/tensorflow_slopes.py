@@ -128,6 +128,8 @@ tf.audio.decode_wav(tf.audio.encode_wav(tf.constant([[0.5], [-1.0], [1.0], [0.1]
 tf.image.ssim(q, g, max_val=1.0, filter_size=5, filter_sigma=1.0)
 tf.image.ssim_multiscale(q, g, 1.0, power_factors=(0.5, 0.5), filter_size=3)
 tf.image.sobel_edges(n)
+tf.image.resize_with_pad(n, 4, 8)
+tf.image.resize_with_pad(n, 9, 7)
 [tf.image.rgb_to_yuv(q[0, 0, :2]), tf.image.yuv_to_rgb(q[0, 0, :2])]
 [tf.image.rgb_to_yiq(q[0, 0, :2]), tf.image.yiq_to_rgb(q[0, 0, :2])]
 tf.image.draw_bounding_boxes(np.zeros((1, 5, 6, 1), "float32"), [[[-0.1, 0.2, 0.8, 1.9], [0.3, 0.3, 0.5, 0.6]]], [[0.7], [0.2]])

@@ -71,9 +71,11 @@ def fit_with_pad(images: ArrayLike, height: int, width: int, method: str, antial
     """As large as fits without another shape, in the middle of zeros."""
     images = jnp.asarray(images)
     scale = max(images.shape[-3] / height, images.shape[-2] / width)
-    inner = max(int(np.floor(images.shape[-3] / scale)), 1), max(int(np.floor(images.shape[-2] / scale)), 1)
-    found = resize(images, inner, method, False, antialias)
-    return pad_box(found, (height - inner[0]) // 2, (width - inner[1]) // 2, height, width)
+    exact = [size / scale for size in images.shape[-3:-1]]
+    found = resize(images, [max(int(np.floor(size)), 1) for size in exact], method, False, antialias)
+    # The margins are those of a picture of the exact size, rounded down.
+    top, left = (max(0, int(np.floor((whole - size) / 2))) for whole, size in zip((height, width), exact, strict=True))
+    return pad_box(found, top, left, height, width)
 
 
 def pad_box(images: ArrayLike, top: int, left: int, height: int, width: int) -> Array:
