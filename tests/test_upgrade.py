@@ -334,3 +334,19 @@ m.save_weights('w.h5')
     states = "from keras.layers import LSTM\nx = LSTM(3)(a, initial_state=[b, c])\nm.save('model.h5')\n"
     assert any(line == 3 and "states" in note for line, note in upgrade(states, "keras2").notes)
     assert not any("'.h5' file of today" in note for _, note in upgrade("import keras\nm.save('model.h5')\n", "keras2").notes)
+
+
+def test_arguments_of_functions_have_the_names_of_today():
+    text = """from keras import backend as K
+from keras.activations import relu
+from keras.losses import sparse_categorical_crossentropy
+from keras.utils import to_categorical
+z = K.sum(K.dot(K.dot(x=a, y=b), y=c))
+y = relu(z, alpha=0.1)
+t = to_categorical(y, 3)
+t = to_categorical(y, 3, 'int32')
+l = sparse_categorical_crossentropy(y, p, False, 1)
+"""
+    result = upgrade(text, "tfkeras2")
+    assert "K.dot(K.dot(x1=a, x2=b), x2=c)" in result.source and "relu(z, negative_slope=0.1)" in result.source
+    assert {8, 9} <= {line for line, _ in result.notes} and 7 not in {line for line, _ in result.notes}

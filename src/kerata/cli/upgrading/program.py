@@ -1,6 +1,7 @@
 """A whole program in today's words, with notes on what is left to do by hand."""
 
 import ast
+import inspect
 import re
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.hearing import tell
 from kerata.cli.upgrading.modules import Modules
 from kerata.cli.upgrading.names import Names, Thing
-from kerata.dialects import Row, find_row
+from kerata.dialects import Row, find_function, find_row
 from kerata.legacy.backends import OWN
 from kerata.legacy.detection import find_era
 from kerata.legacy.optimizers import NAMES as OPTIMIZERS
@@ -212,6 +213,7 @@ class Upgrader:
             self._check_file(node, ".weights.h5" if alone else ".keras")
         row = row_of(self.era, thing.kind, thing.name)
         if row is None or row.arguments is None:
+            self._respell(node, thing)
             return
         today = today_of_row(row) if thing.kind != "models" else kerata.Model
         call = Call(self.source, node, row, None if node in self.bases else today)
@@ -219,6 +221,28 @@ class Upgrader:
             self.note(node, "`mode` of BatchNormalization: kerata.layers.SampleNormalization (1) or BatchStatistics (2)")
             return
         self._write(node, call)
+
+    def _respell(self, node: ast.Call, thing: Thing) -> None:
+        """Writes the arguments of a function under today's names, and notes those that stand elsewhere today."""
+        row, today = find_function(self.era, thing.kind, thing.name), getattr(getattr(kerata, thing.kind, None), thing.name, None)
+        if row is None or today is None:
+            return
+        names = list(inspect.signature(today).parameters)
+        arguments = row.arguments or ()
+        known = {argument.old: argument.new for argument in arguments}
+        for place, argument in enumerate(arguments[: len(node.args)]):
+            told = names[place : place + 1]
+            renamed = place == 0 and told and told[0] not in known and argument.new not in names
+            if told not in ([argument.new], [argument.old]) and not renamed:
+                self.note(node, f"the arguments of `{thing.name}` stand in another order today: {', '.join(names)}")
+                break
+        for keyword in node.keywords:
+            new = known.get(keyword.arg or "")
+            if new and new in names and keyword.arg not in names:
+                begin = self.source.span(keyword)[0]
+                self.source.put(begin, begin + len(str(keyword.arg)), new)
+            elif keyword.arg in known and keyword.arg not in names:
+                self.note(node, f"`{thing.name}` has no `{keyword.arg}` today: it takes {', '.join(names)}")
 
     def _check_file(self, node: ast.Call, ending: str) -> None:
         """Notes a name of a file, given as it is or as a variable, whose ending today means another form."""
