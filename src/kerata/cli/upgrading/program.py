@@ -224,7 +224,10 @@ class Upgrader:
 
     def _respell(self, node: ast.Call, thing: Thing) -> None:
         """Writes the arguments of a function under today's names, and notes those that stand elsewhere today."""
-        row, today = find_function(self.era, thing.kind, thing.name), getattr(getattr(kerata, thing.kind, None), thing.name, None)
+        row, today = (
+            find_function(self.era, thing.kind, thing.name),
+            getattr(getattr(kerata, thing.kind, None), thing.name, None),
+        )
         if row is None or today is None:
             return
         names = list(inspect.signature(today).parameters)
