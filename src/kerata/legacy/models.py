@@ -34,7 +34,7 @@ from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import LogsInOrder, OldHistory
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
-from kerata.legacy.measures import compile_arguments, spread
+from kerata.legacy.measures import compile_arguments, of_columns, of_targets, on_tensors, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.scores import Scores, Scoring, drop_none
@@ -129,9 +129,16 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         """What a model of today was compiled with, as the same names stood for it in the era."""
         made = self._compilation  # type: ignore[attr-defined]
         if made is not None:
-            given = made.arguments
-            measures = {name: spread(given[name], functools.partial(measure_of_then, self._era)) for name in MEASURES}
-            made.arguments = {**given, **measures, "loss": spread(given["loss"], functools.partial(of_then, self._era))}
+            era, given = self._era, made.arguments
+
+            def measure(one: object) -> object:
+                return of_columns(on_tensors(self._as_then(era, "metrics", measure_of_then(era, one))))
+
+            def loss(one: object) -> object:
+                return of_targets(era, on_tensors(self._as_then(era, "losses", of_then(era, one))))
+
+            measures = {name: spread(given[name], measure) for name in MEASURES}
+            made.arguments = {**given, **measures, "loss": spread(given["loss"], loss)}
             made.renew(output_names_of(self))  # type: ignore[arg-type]
             with_its_methods(self._era, self.optimizer)
 

@@ -1,4 +1,4 @@
-"""What files of `tf.keras` keep of optimizers: momenta of an `SGD` without momentum, `Lion`'s, averages of weights.
+"""What files of `tf.keras` keep of training: momenta of an `SGD` without momentum, `Lion`'s, averages of weights, losses as objects.
 
 The losses are those of `tf_keras` 2.21, where a model that was saved and loaded goes on as one that was not.
 """
@@ -86,3 +86,50 @@ def test_an_sgd_without_momentum_takes_its_steps_from_keras_files():
     kept = [np.int64(9), *(np.zeros(v.shape, "float32") for v in model.trainable_variables)]
     zips.restore_old_optimizer(model.optimizer, Entry({str(n): np.asarray(one) for n, one in enumerate(kept)}), "x.keras")
     assert int(model.optimizer.iterations) == 9
+
+
+T = np.random.RandomState(0)
+X2, Y2 = T.normal(size=(8, 3)).astype("float32"), (T.rand(8, 2).astype("float32") * 1.4 - 0.2).astype("float32")
+LOSSES = {
+    "sum to other than 1": (lambda: keras.losses.CategoricalCrossentropy(from_logits=True), None, [0.6628, 0.65798]),
+    "beside 0 and 1": (
+        lambda: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+        None,
+        [0.7729, 0.76249],
+    ),
+    "focal": (lambda: keras.losses.BinaryFocalCrossentropy(), "sigmoid", [0.23894, 0.22722]),
+    "no reduction": (lambda: keras.losses.MeanSquaredError(reduction="none"), None, [0.25144, 0.14655]),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+@pytest.mark.parametrize("name", ["model.h5", "model.keras", "model"])
+def test_losses_of_files_are_those_of_then(tmp_path, case, name):
+    if name != "model.h5" and case != "no reduction":
+        pytest.skip("one form of files shows it for each loss")
+    loss, activation, losses = LOSSES[case]
+    third = keras.initializers.Constant(0.3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation=activation, kernel_initializer=third)])
+    model.compile(keras.optimizers.SGD(0.1), loss(), metrics=["mae"])
+    model.fit(X2, Y2, batch_size=4, shuffle=False, verbose=0)
+    model.save(str(tmp_path / name))
+    loaded = keras.models.load_model(str(tmp_path / name))
+    history = loaded.fit(X2, Y2, epochs=2, batch_size=4, shuffle=False, verbose=0)
+    np.testing.assert_allclose(history.history["loss"], losses, atol=2e-5)
+
+
+def own_loss(y, p):
+    return keras.backend.mean(keras.backend.abs(y - p) ** 1.5, axis=-1)
+
+
+def test_own_losses_and_measures_of_files_get_columns(tmp_path):
+    y = np.random.RandomState(0)
+    x, y = y.normal(size=(8, 3)).astype("float32"), y.rand(8).astype("float32")
+    third = keras.initializers.Constant(0.3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer=third)])
+    model.compile(keras.optimizers.SGD(0.1), own_loss, metrics=[keras.metrics.BinaryCrossentropy()])
+    model.fit(x, y, batch_size=4, shuffle=False, verbose=0)
+    model.save(str(tmp_path / "model.h5"))
+    loaded = keras.models.load_model(str(tmp_path / "model.h5"), custom_objects={"own_loss": own_loss})
+    found = loaded.fit(x, y, batch_size=4, shuffle=False, verbose=0).history
+    np.testing.assert_allclose([found["loss"][0], found["binary_crossentropy"][0]], [0.40431, 2.62816], atol=2e-5)
