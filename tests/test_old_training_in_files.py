@@ -92,11 +92,7 @@ T = np.random.RandomState(0)
 X2, Y2 = T.normal(size=(8, 3)).astype("float32"), (T.rand(8, 2).astype("float32") * 1.4 - 0.2).astype("float32")
 LOSSES = {
     "sum to other than 1": (lambda: keras.losses.CategoricalCrossentropy(from_logits=True), None, [0.6628, 0.65798]),
-    "beside 0 and 1": (
-        lambda: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
-        None,
-        [0.7729, 0.76249],
-    ),
+    "beside 0 and 1": (lambda: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2), None, [0.7729, 0.76249]),
     "focal": (lambda: keras.losses.BinaryFocalCrossentropy(), "sigmoid", [0.23894, 0.22722]),
     "no reduction": (lambda: keras.losses.MeanSquaredError(reduction="none"), None, [0.25144, 0.14655]),
 }
