@@ -212,7 +212,7 @@ def as_then(era: str, kind: str, found: object) -> object:
     return thin.from_config(found.get_config()) if isinstance(thin, type) else found  # type: ignore[attr-defined], a loss has it
 
 
-OldModel._as_then = staticmethod(as_then)
+OldModel._of_era = staticmethod(as_then)
 
 
 def in_order(era: str, name: str, found):

@@ -61,6 +61,8 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         "_terms": Look.PARTS,
     }
 
+    # (era, room, a loss or measure of today) -> as the era computed it.
+    _of_era: Callable[[str, str, object], object] = staticmethod(lambda era, kind, found: found)
     # Whether a summary counts what the optimizer keeps.
     counts_optimizer = False
     # Until Keras 3, the operations that make masks stood in no graph.
@@ -132,10 +134,10 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
             era, given = self._era, made.arguments
 
             def measure(one: object) -> object:
-                return of_columns(on_tensors(self._as_then(era, "metrics", measure_of_then(era, one))))
+                return of_columns(on_tensors(self._of_era(era, "metrics", measure_of_then(era, one))))
 
             def loss(one: object) -> object:
-                return of_targets(era, on_tensors(self._as_then(era, "losses", of_then(era, one))))
+                return of_targets(era, on_tensors(self._of_era(era, "losses", of_then(era, one))))
 
             measures = {name: spread(given[name], measure) for name in MEASURES}
             made.arguments = {**given, **measures, "loss": spread(given["loss"], loss)}
