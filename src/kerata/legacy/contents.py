@@ -208,8 +208,10 @@ def as_then(era: str, kind: str, found: object) -> object:
     is_other = name in known and era in crossentropy.ERAS
     if home is None or home[0] != kind or isinstance(found, Spelled) or not (is_other or (kind, era) == ("losses", "tfkeras2")):
         return found
-    thin: Any = make(era, name)
-    return thin.from_config(found.get_config()) if isinstance(thin, type) else found  # type: ignore[attr-defined], a loss has it
+    thin = make(era, name)
+    if not isinstance(thin, type):
+        return found
+    return thin.from_config(found.get_config())  # type: ignore[attr-defined], losses and measures have both
 
 
 OldModel._of_era = staticmethod(as_then)
