@@ -128,3 +128,27 @@ def test_own_losses_and_measures_of_files_get_columns(tmp_path):
     loaded = keras.models.load_model(str(tmp_path / "model.h5"), custom_objects={"own_loss": own_loss})
     found = loaded.fit(x, y, batch_size=4, shuffle=False, verbose=0).history
     np.testing.assert_allclose([found["loss"][0], found["binary_crossentropy"][0]], [0.40431, 2.62816], atol=2e-5)
+
+
+@keras.utils.register_keras_serializable("pkg_of_files")
+class Times(keras.layers.Layer):
+    def __init__(self, k=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.k = k
+
+    def call(self, x):
+        return x * self.k
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+
+def test_keras_files_name_the_package_of_a_registered_class():
+    """As `tf_keras` 2.21 writes it: without a module, and with the package in `registered_name` alone."""
+    shape = {"batch_input_shape": [None, 3], "dtype": "float32", "sparse": False, "ragged": False, "name": "i"}
+    inputs = {"module": "keras.layers", "class_name": "InputLayer", "config": shape, "registered_name": None}
+    config = {"name": "times", "trainable": True, "dtype": "float32", "k": 3.0}
+    own = {"module": None, "class_name": "Times", "config": config, "registered_name": "pkg_of_files>Times"}
+    plain = {"class_name": "Sequential", "config": {"name": "s", "layers": [inputs, own]}, "module": "keras"}
+    found = zips.modernize({**plain, "registered_name": None}, "2.21.0", "x.keras")
+    assert found["config"]["layers"][-1]["registered_name"] == "pkg_of_files>Times"

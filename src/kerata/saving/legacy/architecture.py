@@ -82,6 +82,10 @@ class Architecture:
     def make(self, plain: dict[str, Any]) -> dict[str, Any]:
         take_work(1)
         name, config = self.check(plain)
+        registered = plain.get("registered_name")
+        if isinstance(registered, str) and not is_entered(name) and is_entered(registered):
+            # `.keras` files say the package of a registered class beside its name.
+            name = registered
         own = is_entered(name)
         if name == "Sequential" and not own:
             return self.sequential(config)

@@ -100,7 +100,9 @@ class Compiling:
             raise FileError(message(self.owner, "a class must be given by its name", {"class_name": name}))
         if name == "function" and isinstance(config, str):
             return self.named(kind, config)
-        if self.era == KERAS3 or registry.get_registered_object(name) is not None or not isinstance(config, dict):
+        registered = plain.get("registered_name")
+        own = registry.get_registered_object(registered if isinstance(registered, str) else name) is not None
+        if self.era == KERAS3 or own or registry.get_registered_object(name) is not None or not isinstance(config, dict):
             return plain
         name, function = name.rpartition(">")[2], config.get("fn")
         if isinstance(function, dict):
