@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.sums import sum_of_features
+from kerata.kernels.sums import sums_of_features
 from kerata.kernels.typed import map_rows, own_batching, own_gradient
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
@@ -349,8 +349,8 @@ def correlate_channels(geometry: Geometry, x: jax.Array, g: jax.Array, pads: Seq
     rank = len(geometry.picture)
     x = pad_pixels(x, pads, (1,) * rank)
     taps = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
-    sums = [sum_of_features(jnp.repeat(pixels, filters // channels, -1) * g) for pixels in taps]
-    return jnp.stack(sums).reshape(*geometry.kernel, 1, filters).astype(x.dtype)
+    sums = sums_of_features([jnp.repeat(pixels, filters // channels, -1) * g for pixels in taps])
+    return sums.reshape(*geometry.kernel, 1, filters).astype(x.dtype)
 
 
 def pad_pixels(x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[int]) -> jax.Array:

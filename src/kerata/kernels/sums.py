@@ -30,17 +30,34 @@ def sum_of_features(x: jax.Array, shares: jax.Array | None = None) -> jax.Array:
     >>> sum_of_features(jnp.ones((2, 3, 4, 5)), jnp.array([1.0, 0.5]))
     Array([18., 18., 18., 18., 18.], dtype=float32)
     """
-    rows, *middle, features = x.shape
-    if not middle:
+    if x.ndim == 2:
         return jnp.sum(x, 0) if shares is None else shares.astype(x.dtype) @ x
+    terms = _neighbours_added(x)
+    if shares is None:
+        return jnp.ones(len(terms), x.dtype) @ terms
+    return jnp.repeat(shares.astype(x.dtype), len(terms) // len(x)) @ terms
+
+
+def sums_of_features(arrays: Sequence[jax.Array]) -> jax.Array:
+    """The sums of several arrays of one shape, by one product: (arrays, features).
+
+    >>> sums_of_features([jnp.ones((2, 3, 4)), jnp.zeros((2, 3, 4))])
+    Array([[6., 6., 6., 6.],
+           [0., 0., 0., 0.]], dtype=float32)
+    """
+    terms = jnp.concatenate([_neighbours_added(x) for x in arrays], 1)
+    return jnp.reshape(jnp.ones(len(terms), terms.dtype) @ terms, (len(arrays), -1))
+
+
+def _neighbours_added(x: jax.Array) -> jax.Array:
+    """Terms of the sum of x (rows, ..., features): (terms, features), as many of each row, in the order of rows."""
+    rows, *middle, features = x.shape
     for axis, size in enumerate(middle, 1):
         part = next((part for part in range(min(size, ADDED_AT_ONCE), 1, -1) if size % part == 0), 1)
         if part > 1:
             x = jnp.sum(jnp.reshape(x, (*x.shape[:axis], size // part, part, *x.shape[axis + 1 :])), axis + 1)
             break
-    each = math.prod(x.shape[1:-1])
-    factors = jnp.ones(rows * each, x.dtype) if shares is None else jnp.repeat(shares.astype(x.dtype), each)
-    return factors @ jnp.reshape(x, (rows * each, features))
+    return jnp.reshape(x, (rows * math.prod(x.shape[1:-1]), features))
 
 
 def sum_along(x: jax.Array, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> jax.Array:
