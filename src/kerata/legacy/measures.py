@@ -281,15 +281,21 @@ def accuracy(metric: object, loss: object, name: str | None) -> object:
 
 def expected_names(model: Model, arguments: dict[str, Any]) -> list[str]:
     """The names of the measures that `compile` was given, before any data are seen."""
-    given = arguments.get("metrics") or []
     outputs = list(model.output_names) if getattr(model, "_graph", None) is not None else ["output"]
     several = len(outputs) > 1
     names = ["loss", *(f"{output}_loss" for output in outputs if several)]
     for place, output in enumerate(outputs):
-        own = given.get(output, []) if isinstance(given, dict) else given
-        if several and isinstance(own, list) and own and all(isinstance(part, list) for part in own):
-            own = own[place]
-        for metric in own if isinstance(own, (list, tuple)) else [own]:
-            name = metric if isinstance(metric, str) else getattr(metric, "name", None) or getattr(metric, "__name__", "metric")
-            names.append(f"{output}_{name}" if several else str(name))
+        for kind in ("metrics", "weighted_metrics"):
+            for metric in measures_of(arguments.get(kind) or [], place, output, several):
+                called = metric if isinstance(metric, str) else getattr(metric, "name", None)
+                name = called or getattr(metric, "__name__", "metric")
+                names.append(f"{output}_{name}" if several else str(name))
     return names
+
+
+def measures_of(given: Any, place: int, output: str, several: bool) -> list[Any]:
+    """Those of an output, out of what `compile` was given."""
+    own = given.get(output, []) if isinstance(given, dict) else given
+    if isinstance(own, list) and own and all(isinstance(part, list) for part in own):
+        own = own[place] if several else own[0]
+    return list(own) if isinstance(own, (list, tuple)) else [own]

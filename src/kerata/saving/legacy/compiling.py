@@ -7,6 +7,7 @@ from kerata.base.checks import message
 from kerata.base.refusals import FileError, UnknownInFile
 from kerata.dialects import translate_config
 from kerata.saving.legacy.form import KERAS1, KERAS3
+from kerata.saving.legacy.measuring import name_of_then
 
 # What tf.keras wrote where today's classes have a name of their own for it.
 REDUCTIONS = {"auto": "sum_over_batch_size"}
@@ -108,8 +109,7 @@ class Compiling:
         if isinstance(function, dict):
             function = function.get("config")
         if name in ("MeanMetricWrapper", "LossFunctionWrapper", "SumOverBatchSizeMetricWrapper") and isinstance(function, str):
-            own = config.get("name")
-            return self.named(kind, own if isinstance(own, str) and registry.find_builtin(kind, own) else function)
+            return self.named(kind, name_of_then(config.get("name"), function) if kind == "metrics" else function)
         if registry.find_builtin(kind, name) is None:
             raise self.unknown(name)
         inner = {key: value for key, value in config.items() if key not in USELESS}

@@ -18,6 +18,7 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
 from kerata.saving.legacy.codes import FUNCTIONS, is_code, warn_of_code
+from kerata.saving.legacy.measuring import explicit
 from kerata.saving.legacy.operations import write_function
 from kerata.saving.legacy.optimizer_state import own_state
 from kerata.saving.legacy.types import SavedModel
@@ -338,8 +339,12 @@ class Words:
 
     def compiling(self, config: dict[str, Any]) -> dict[str, Any]:
         """What `compile` was given."""
-        found = {key: self.plain(config.get(key)) for key in ("metrics", "weighted_metrics", "loss_weights")}
-        found["loss"] = long_names(self.plain(config.get("loss")))
+        found = {"loss_weights": self.plain(config.get("loss_weights"))}
+        found["loss"] = loss = without_axis(long_names(self.plain(config.get("loss"))))
+        outputs = list(getattr(self.owner, "outputs", None) or [])
+        names, widths = list(getattr(self.owner, "output_names", ())), [output.shape[-1] for output in outputs]
+        for key in ("metrics", "weighted_metrics"):
+            found[key] = explicit(self.plain(config.get(key)), loss, names, widths)
         found["optimizer_config"] = self.optimizer(config["optimizer"])
         return found
 
@@ -389,6 +394,17 @@ def long_names(loss: object) -> object:
         return {key: long_names(one) for key, one in loss.items()}
     found = find_builtin("losses", loss) if isinstance(loss, str) else None
     return getattr(found, "__name__", loss) if found is not None else loss
+
+
+def without_axis(loss: Any) -> Any:
+    """Losses without the argument that the one of whole numbers got later."""
+    if isinstance(loss, list):
+        return [without_axis(one) for one in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: without_axis(one) for key, one in loss.items()}
+    if isinstance(loss, dict) and loss["class_name"] == "SparseCategoricalCrossentropy" and loss["config"].get("axis") == -1:
+        return {**loss, "config": {key: value for key, value in loss["config"].items() if key != "axis"}}
+    return loss
 
 
 def is_tensor(value: object) -> TypeGuard[dict[str, Any]]:

@@ -1,0 +1,119 @@
+"""Measures in `.h5` files: as `tf_keras` 2.21 writes and names them, and as it reads those that are written here."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2
+from kerata.saving.legacy.measuring import explicit, name_of_then
+
+layers, models = tfkeras2.layers, tfkeras2.models
+x = np.random.RandomState(0).rand(8, 4).astype("float32")
+y, z = np.arange(8) % 3, x[:, :1]
+
+
+def network(two=False):
+    entry = tfkeras2.Input((4,))
+    ends = [layers.Dense(3, activation="softmax", name="cls")(entry), layers.Dense(1, name="reg")(entry)]
+    return models.Model(entry, ends if two else ends[0])
+
+
+def wrapped(function, name):
+    return {"class_name": "MeanMetricWrapper", "config": {"dtype": "float32", "fn": function, "name": name}}
+
+
+def classed(name, called):
+    return {"class_name": name, "config": {"name": called, "dtype": "float32"}}
+
+
+SPARSE, ACCURACY = "sparse_categorical_crossentropy", "sparse_categorical_accuracy"
+# Of what `compile` was given: what tf_keras wrote, how it named the measures after reading, what is written here.
+CASES = {
+    "short": ({"metrics": ["acc"]}, [[wrapped(ACCURACY, "acc")]], ["acc"], [classed("SparseCategoricalAccuracy", "acc")]),
+    "long": (
+        {"metrics": ["accuracy", "sparse_top_k_categorical_accuracy"]},
+        [[wrapped(ACCURACY, "accuracy"), wrapped("sparse_top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")]],
+        ["accuracy", "sparse_top_k_categorical_accuracy"],
+        [
+            classed("SparseCategoricalAccuracy", "accuracy"),
+            classed("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy"),
+        ],
+    ),
+    "weighted": (
+        {"weighted_metrics": ["acc"]},
+        [[wrapped(ACCURACY, "acc")]],
+        ["acc"],
+        [classed("SparseCategoricalAccuracy", "acc")],
+    ),
+    "several outputs": (
+        {"metrics": {"cls": "accuracy", "reg": ["mae", "mse"]}},
+        [
+            [wrapped(ACCURACY, "cls_accuracy")],
+            [wrapped("mean_absolute_error", "reg_mae"), wrapped("mean_squared_error", "reg_mse")],
+        ],
+        ["cls_loss", "reg_loss", "cls_accuracy", "reg_mae", "reg_mse"],
+        {
+            "cls": classed("SparseCategoricalAccuracy", "accuracy"),
+            "reg": [classed("MeanAbsoluteError", "mae"), classed("MeanSquaredError", "mse")],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_measures_of_files(tmp_path, case):
+    given, written, names, ours = CASES[case]
+    (kind,) = given
+    two = case == "several outputs"
+    model = network(two)
+    model.compile("adam", {"cls": SPARSE, "reg": "mse"} if two else SPARSE, **given)
+    path = str(tmp_path / "model.h5")
+    targets = [y, z] if two else y
+    scores = model.evaluate(x, targets, verbose=0)
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        training = json.loads(file.attrs["training_config"])
+        assert training[kind] == ours
+        again = models.load_model(path)
+        assert again.metrics_names == ["loss", *names]
+        np.testing.assert_allclose(again.evaluate(x, targets, verbose=0), scores, rtol=1e-6)
+        training[kind] = written
+        file.attrs["training_config"] = json.dumps(training)
+    again = models.load_model(path)
+    assert again.metrics_names == ["loss", *names]
+    np.testing.assert_allclose(again.evaluate(x, targets, verbose=0), scores, rtol=1e-6)
+    history = again.fit(x, targets, validation_data=(x, targets), verbose=0).history
+    assert sorted(history) == sorted(["loss", "val_loss", *names, *(f"val_{name}" for name in names)])
+
+
+def test_losses_of_classes_are_without_what_tf_keras_does_not_know(tmp_path):
+    model = network()
+    model.compile("adam", tfkeras2.losses.SparseCategoricalCrossentropy())
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        loss = json.loads(file.attrs["training_config"])["loss"]
+    assert loss["class_name"] == "SparseCategoricalCrossentropy" and "axis" not in loss["config"]
+
+
+@pytest.mark.parametrize(
+    ("measures", "loss", "widths", "wanted"),
+    [
+        ("acc", "mse", [1], classed("BinaryAccuracy", "acc")),
+        (["acc"], "mse", [3], ["acc"]),
+        (["acc"], "binary_crossentropy", [3], [classed("CategoricalAccuracy", "acc")]),
+        (["acc"], {"class_name": "CategoricalCrossentropy", "config": {}}, [3], [classed("CategoricalAccuracy", "acc")]),
+        (["own", "cosine_similarity"], "mse", [1], ["own", "cosine_similarity"]),
+        (None, "mse", [1], None),
+        (["acc"], "mse", [3, 1], ["acc"]),
+    ],
+)
+def test_explicit(measures, loss, widths, wanted):
+    assert explicit(measures, loss, ["a", "b"][: len(widths)], widths) == wanted
+
+
+def test_names_of_then():
+    assert name_of_then("out_1_acc", ACCURACY) == "acc"
+    assert name_of_then("f1", "f1") == "f1" and name_of_then(None, "f1") == "f1"
+    assert name_of_then("sparse_top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy").startswith("sparse_top_k")
