@@ -1,6 +1,6 @@
 """What measures a model was compiled with, said so that every reader takes them for the same ones under the same names.
 
-Kept as a name, `"acc"` is another measure in each library: `tf.keras` chooses by targets that it takes to look like predictions.
+Kept as a name, `"acc"` is another measure in each library: `tf.keras` chooses by targets that look to it like predictions.
 """
 
 from collections.abc import Callable, Sequence
