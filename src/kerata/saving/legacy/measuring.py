@@ -4,7 +4,6 @@ Kept as a name, `"acc"` is another measure in each library: `tf.keras` chooses b
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from kerata.base.registry import find_builtin
 
@@ -29,7 +28,7 @@ OF_LOSSES = {
 }
 
 
-def explicit(measures: Any, loss: Any, names: Sequence[str], widths: Sequence[int | None]) -> Any:
+def explicit(measures: object, loss: object, names: Sequence[str], widths: Sequence[int | None]) -> object:
     """Measures, in the form that `compile` was given, those known by a name as classes under that name.
 
     Args:
@@ -58,7 +57,7 @@ def explicit(measures: Any, loss: Any, names: Sequence[str], widths: Sequence[in
     return measures
 
 
-def _each(measures: Any, change: Callable[[Any], Any]) -> Any:
+def _each(measures: object, change: Callable[[object], object]) -> object:
     if isinstance(measures, list):
         return [_each(one, change) for one in measures]
     if isinstance(measures, dict) and "class_name" not in measures:
@@ -66,13 +65,13 @@ def _each(measures: Any, change: Callable[[Any], Any]) -> Any:
     return change(measures)
 
 
-def _loss_of(loss: Any, names: Sequence[str], place: int) -> Any:
+def _loss_of(loss: object, names: Sequence[str], place: int) -> object:
     if isinstance(loss, dict) and "class_name" not in loss:
         return loss.get(names[place])
     return loss[place] if isinstance(loss, list) and len(loss) == len(names) else loss
 
 
-def _explicit(measure: Any, loss: Any, width: int | None) -> Any:
+def _explicit(measure: object, loss: object, width: int | None) -> object:
     if not isinstance(measure, str):
         return measure
     if measure in ACCURACIES:
@@ -82,7 +81,7 @@ def _explicit(measure: Any, loss: Any, width: int | None) -> Any:
     return measure if name is None else {"class_name": name, "config": {"name": measure, "dtype": "float32"}}
 
 
-def _function_of(identifier: Any, kind: str = "losses") -> str:
+def _function_of(identifier: object, kind: str = "losses") -> str:
     """The name of the function that a name, or a description of a class, stands for."""
     if isinstance(identifier, dict):
         words = str(identifier.get("class_name"))
