@@ -293,7 +293,7 @@ def expected_names(model: Model, arguments: dict[str, Any]) -> list[str]:
     return names
 
 
-def measures_of(given: Any, place: int, output: str, several: bool) -> list[Any]:
+def measures_of(given: object, place: int, output: str, several: bool) -> list[Any]:
     """Those of an output, out of what `compile` was given."""
     own = given.get(output, []) if isinstance(given, dict) else given
     if isinstance(own, list) and own and all(isinstance(part, list) for part in own):

@@ -396,7 +396,7 @@ def long_names(loss: object) -> object:
     return getattr(found, "__name__", loss) if found is not None else loss
 
 
-def without_axis(loss: Any) -> Any:
+def without_axis(loss: object) -> object:
     """Losses without the argument that the one of whole numbers got later."""
     if isinstance(loss, list):
         return [without_axis(one) for one in loss]
