@@ -1,5 +1,6 @@
 """What an optimizer kept of each weight, in old files, for the optimizer of today."""
 
+import itertools
 import warnings
 from typing import Any
 
@@ -27,6 +28,8 @@ ORDERED = {
     "Nadam": ("momentum", "velocity"),
     "ClassicNadam": ("momentum", "velocity"),
 }
+# Those whose files need not hold the number of steps.
+MAYBE_NO_STEPS = ("RMSprop", "ClassicRMSprop", "Adagrad", "ClassicAdagrad", "Adadelta")
 NAMED = {
     "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
     "AdamW": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
@@ -91,13 +94,13 @@ def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, 
             raise misfit(owner, optimizer, arrays)
         pairs = list(zip(optimizer.variables, arrays, strict=True))
         return check(pairs, owner)
-    scalars = [array for array in arrays if array.shape == ()]
-    arrays = [array for array in arrays if array.shape != ()]
     assert old.weights is not None
     places = trained_places(model, old, owner)
     if old.era in (KERAS1, KERAS2):
+        scalars, arrays = split_by_order(optimizer, arrays, len(places))
         slots = by_order(optimizer, arrays, len(places), owner)
     else:
+        scalars, arrays = split_by_name(optimizer, arrays)
         slots = by_name(optimizer, arrays, len(places), owner)
     pairs = [
         pair
@@ -164,6 +167,33 @@ def trained_places(model: SavedModel, old: OldModel, owner: str) -> list[Spot]:
     return places
 
 
+def split_by_order(optimizer: Optimizer, arrays: list[Source], count: int) -> tuple[list[Source], list[Source]]:
+    """The numbers that an optimizer kept of itself, which come first, and what it kept of the weights, which may be numbers too."""
+    kind = type(optimizer).__name__
+    first = sum(1 for _ in itertools.takewhile(lambda array: array.shape == (), arrays))
+    # The number of steps, and Nadam's product. Some kinds kept neither in the files of some releases.
+    for own in range(0 if kind in MAYBE_NO_STEPS else 1, min(first, 2) + 1):
+        slots, rest = divmod(len(arrays) - own, max(count, 1))
+        if not rest and slots <= len(ORDERED.get(kind, ())):
+            return arrays[:own], arrays[own:]
+    return arrays[:first], arrays[first:]
+
+
+def split_by_name(optimizer: Optimizer, arrays: list[Source]) -> tuple[list[Source], list[Source]]:
+    """The numbers that an optimizer kept of itself, and what it kept of the weights, which may be numbers too."""
+    known = names_of(optimizer)
+    own = [array for array in arrays if array.shape == () and slot_word(array, known) not in known]
+    ids = {id(array) for array in own}
+    return own, [array for array in arrays if id(array) not in ids]
+
+
+def slot_word(array: Source, known: dict[str, str]) -> str:
+    """The word that says the slot in `Adam/dense/kernel/m:0` or `Adam/m/dense/kernel:0`."""
+    words = array.name.partition(":")[0].split("/")
+    # The newer form has the slot behind the optimizer's name, the older one at the end.
+    return words[1] if len(words) > 2 and words[1] in known else words[-1].rstrip("0123456789").rstrip("_")
+
+
 def by_order(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
     """Slot -> its arrays, for files that keep one slot of all weights after the other."""
     names = ORDERED.get(type(optimizer).__name__)
@@ -184,9 +214,7 @@ def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) 
         raise misfit(owner, optimizer, arrays)
     slots: dict[str, list[Source]] = {}
     for array in arrays:
-        words = array.name.partition(":")[0].split("/")
-        # The newer form has the slot behind the optimizer's name, the older one at the end.
-        word = words[1] if len(words) > 2 and words[1] in known else words[-1].rstrip("0123456789").rstrip("_")
+        word = slot_word(array, known)
         if word not in known:
             raise misfit(owner, optimizer, arrays)
         slots.setdefault(known[word], []).append(array)
