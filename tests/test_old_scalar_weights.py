@@ -1,4 +1,4 @@
-"""The state of optimizers of models in which a weight is a single number, in old files. The losses are those of `tf_keras` 2.21."""
+"""The state of optimizers of models with weights of a single number, in old files. The losses are those of `tf_keras` 2.21."""
 
 import h5py
 import numpy as np

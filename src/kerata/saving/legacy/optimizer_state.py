@@ -168,7 +168,7 @@ def trained_places(model: SavedModel, old: OldModel, owner: str) -> list[Spot]:
 
 
 def split_by_order(optimizer: Optimizer, arrays: list[Source], count: int) -> tuple[list[Source], list[Source]]:
-    """The numbers that an optimizer kept of itself, which come first, and what it kept of the weights, which may be numbers too."""
+    """What an optimizer kept of itself, numbers that come first, and what it kept of the weights, which may be numbers too."""
     kind = type(optimizer).__name__
     first = sum(1 for _ in itertools.takewhile(lambda array: array.shape == (), arrays))
     # The number of steps, and Nadam's product. Some kinds kept neither in the files of some releases.
