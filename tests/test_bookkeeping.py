@@ -77,7 +77,9 @@ BOOKS = {
 # What classes of the eras add, where a program has asked for them.
 OF_ERAS = {
     "legacy.layers.OldLayer": {
-        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling", "one_kernel"), N),
+        **dict.fromkeys(
+            ("_initial_weights", "_added_losses", "_added_updates", "_calling", "_adds_by_sample", "one_kernel"), N
+        ),
         "sums_penalties": S,
     },
     "legacy.models.OldModel": {

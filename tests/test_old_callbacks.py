@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import keras1, keras2, tfkeras2
 
 X = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
@@ -132,3 +133,26 @@ def test_functions_in_a_callback_may_ask_it_for_what_is_validated_on():
     for callback in told:
         held = callback.validation_data
         assert held[0] is x and held[1] is y and held[2].shape == (8,)
+
+
+@pytest.mark.parametrize("era", [*ERAS, "today"])
+def test_one_callback_needs_no_list(era):
+    tree, told = ERAS.get(era, kerata), []
+
+    class Noting(tree.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            told.append("fit")
+
+        def on_test_begin(self, logs=None):
+            told.append("evaluate")
+
+        def on_predict_begin(self, logs=None):
+            told.append("predict")
+
+    model = tree.models.Sequential([tree.layers.Dense(1, input_shape=(2,)) if era != "today" else tree.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0, callbacks=Noting(), **{EPOCHS.get(era, "epochs"): 1})
+    if era in ("tfkeras2", "today"):
+        model.evaluate(X, Y, verbose=0, callbacks=Noting())
+        model.predict(X, verbose=0, callbacks=Noting())
+    assert told == (["fit"] if era in ("keras1", "keras2") else ["fit", "evaluate", "predict"])

@@ -6,11 +6,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kerata import layers, metrics
+from kerata import layers, metrics, ops
 from kerata.base.checks import message
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.models import Sequential
 from kerata.models.graph import Graph
+
+
+def counted(term):
+    """A term of one number a sample as `tf.keras` counted it: its mean is reported, and its sum has the slope."""
+    if not getattr(term, "shape", ()) or isinstance(term, SymbolicTensor):
+        return term
+    total = ops.sum(term)
+    return total + ops.stop_gradient(ops.mean(term) - total)
 
 
 class AddLoss(layers.Layer):
@@ -18,14 +26,18 @@ class AddLoss(layers.Layer):
 
     Args:
         function: without arguments, gives the term instead.
+        by_sample: whether it is called on one number a sample, which are counted as in `tf.keras`.
     """
 
-    def __init__(self, function: Callable[[], Any] | None = None, **kwargs: Any):
+    def __init__(self, function: Callable[[], Any] | None = None, by_sample: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        self.function = function
+        self.function, self._adds_by_sample = function, by_sample
 
     def call(self, inputs: jax.Array) -> jax.Array:
-        self.add_loss(inputs if self.function is None else jnp.sum(jnp.asarray(self.function())))
+        if self.function is not None:
+            self.add_loss(jnp.sum(jnp.asarray(self.function())))
+            return inputs
+        self.add_loss(counted(inputs) if self._adds_by_sample else inputs)
         return inputs
 
 
@@ -55,7 +67,8 @@ def add_symbolic_losses(model, losses: list[Any]) -> None:
         losses: symbolic tensors that its inputs lead to, or functions without arguments.
     """
     graph = model._graph
-    terms = [AddLoss() if isinstance(loss, SymbolicTensor) else AddLoss(loss) for loss in losses]
+    counts = model._era == "tfkeras2"
+    terms = [AddLoss(None, counts and bool(loss.shape)) if isinstance(loss, SymbolicTensor) else AddLoss(loss) for loss in losses]
     compute_beside(model, terms, [loss if isinstance(loss, SymbolicTensor) else graph and graph.inputs[0] for loss in losses])
 
 

@@ -22,6 +22,7 @@ from kerata.engine.variable import Variable
 from kerata.initializers import Initializer
 from kerata.layers import RNN
 from kerata.layers.layer import Layer
+from kerata.legacy.added import counted
 from kerata.legacy.closures import call_around, looks_at_tensors
 from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
@@ -78,19 +79,13 @@ def gate_of(cell: object, name: str) -> object:
     return part_of_gate(getattr(cell, ATTRIBUTES[kind]), gates.index(gate), len(gates))
 
 
-def counted(term):
-    """A term of one number a sample as `tf.keras` counted it: its mean is reported, and its sum has the slope."""
-    if not getattr(term, "shape", ()) or isinstance(term, SymbolicTensor):
-        return term
-    total = ops.sum(term)
-    return total + ops.stop_gradient(ops.mean(term) - total)
-
-
 class OldLayer(Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = {
-        **dict.fromkeys(("_initial_weights", "_added_losses", "_added_updates", "_calling", "one_kernel"), Look.NOBODY),
+        **dict.fromkeys(
+            ("_initial_weights", "_added_losses", "_added_updates", "_calling", "_adds_by_sample", "one_kernel"), Look.NOBODY
+        ),
         # Layers of another era make another program.
         "sums_penalties": Look.PROGRAM,
     }
@@ -287,6 +282,7 @@ class OldLayer(Flowing, Spelled):
             self._added_losses = [*self.__dict__.get("_added_losses", ()), *((inputs, self._check_term(one)) for one in terms)]
             return
         found = [term() if callable(term) and not hasattr(term, "shape") else term for term in terms]
+        self._adds_by_sample = any(getattr(term, "shape", ()) for term in found)
         super().add_loss([counted(term) if self._era == "tfkeras2" else term for term in found])  # type: ignore[misc]
 
     def add_metric(self, value: object, name: str | None = None, aggregation: str = "mean", **kwargs: object) -> None:

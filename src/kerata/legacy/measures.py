@@ -61,7 +61,8 @@ def compile_arguments(
         )
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = spread(given[name], of_named_class)
-        given[name] = where_losses_are(given[name], given.get("loss"), model)
+        if era != "tfkeras2":
+            given[name] = where_losses_are(given[name], given.get("loss"), model)
     outputs = list(getattr(model, "output_names", ())) if getattr(model, "_graph", None) is not None else []
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = of_each_output(given[name], len(outputs))

@@ -15,6 +15,7 @@ from kerata.base.checks import message
 from kerata.base.serialization import keeping_functions, says_today, serialize_keras_object
 from kerata.base.types import PathLike
 from kerata.callbacks import History
+from kerata.callbacks.callback import flatten_callbacks
 from kerata.data.sources import is_generator
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.module import Look, shown
@@ -67,6 +68,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     counts_optimizer = False
     # Until Keras 3, the operations that make masks stood in no graph.
     counts_masks = False
+    measures_where_targets_are = True
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape
 
@@ -198,7 +200,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         return self._fit(arguments)
 
     def _fit(self, arguments: dict[str, Any], per_epoch: int | None = None) -> History:
-        callbacks = list(arguments.pop("callbacks", None) or [])
+        callbacks = list(flatten_callbacks(arguments.pop("callbacks", None)))
         tell(self, callbacks, arguments, per_epoch)
         callbacks = with_batch_logs(self, callbacks, arguments)
         if is_generator(arguments.get("x")):

@@ -320,12 +320,13 @@ class CompiledMetrics(measures.Metric):
         self.within: dict[str, str] = {}
         self.built = False
 
-    def build(self, y_true: Tree, y_pred: AnyTree, objective: CompiledLoss | None = None) -> None:
+    def build(self, y_true: Tree, y_pred: AnyTree, objective: CompiledLoss | None = None, lenient: bool = False) -> None:
         """Gives each output its metrics.
 
         Args:
             y_true, y_pred: arrays, or their shapes.
             objective: the losses: where there are fewer targets than outputs, they are for those with a loss.
+            lenient: whether outputs without a loss and without targets are not measured.
         """
         if self.built:
             return
@@ -342,11 +343,10 @@ class CompiledMetrics(measures.Metric):
         for place, identifier, is_weighted in found:
             target, prediction = targets[place], predictions[place]
             if target is MISSING or target is None:
-                raise ValueError(
-                    message(
-                        "metrics", f"the metrics of the output {outputs.names[place]!r} need targets", {"metric": identifier}
-                    )
-                )
+                if lenient and place not in (self._places or ()):
+                    continue
+                expected = f"the metrics of the output {outputs.names[place]!r} need targets"
+                raise ValueError(message("metrics", expected, {"metric": identifier}))
             metric = make_metric(identifier, target, prediction)
             prefix = "" if outputs.count == 1 else self.prefix(outputs, place)
             measure = Measure(metric, place, is_weighted, free_name(prefix, metric.name, is_weighted, taken))

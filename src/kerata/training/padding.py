@@ -93,10 +93,11 @@ def is_declared(plan: Plan) -> bool:
 def adds_up(plan: Plan) -> bool:
     """Whether the measures of some samples are known to be the same, whatever batches these come in.
 
-    Steps that are masked are counted batch by batch, and so are losses that are no means over all samples.
+    Steps that are masked are counted batch by batch, and so are losses that are no means over all samples, and those that
+    layers add.
     """
     losses = [term.loss for term in plan.objective.terms]
-    plain = all(loss.counts_all and loss.reduction in ("sum_over_batch_size", "mean") for loss in losses)
+    plain = bool(losses) and all(loss.counts_all and loss.reduction in ("sum_over_batch_size", "mean") for loss in losses)
     return plain and is_declared(plan) and not any(layer.makes_mask for layer in plan.model._flatten_layers())
 
 

@@ -202,7 +202,7 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
         if not own or (y is not None and (made.objective.is_given or made.measures.is_given)):
             # A step of a user's own may make nothing of them, and need no targets.
             made.objective.build(y, outputs)
-            made.measures.build(y, outputs, made.objective)
+            made.measures.build(y, outputs, made.objective, model.measures_where_targets_are)
     except Exception:
         if fresh:
             # What wrong targets made of "accuracy" and "crossentropy" must not stay.

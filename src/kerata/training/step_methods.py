@@ -193,6 +193,11 @@ class StepMethods(TrainedModel):
         """What the logs tell of a loss that `compute_loss` has given."""
         return loss
 
+    def __weigh__(self, samples: Array) -> Array:
+        """With how much a batch of so many samples counts in the mean of the losses of batches."""
+        made = self._compilation
+        return samples if made is None else made.objective.weigh(samples)
+
     def stateless_compute_loss(
         self,
         trainable_variables: Sequence[Any],
@@ -291,7 +296,7 @@ class StepMethods(TrainedModel):
         with scope:
             made, tracker = self._compilation, self._loss_tracker
             assert made is not None and tracker is not None, "only a compiled model has steps"
-            samples = made.objective.weigh(count_samples(x))
+            samples = self.__weigh__(jnp.float32(count_samples(x)))
             tracker.update_state(jax.lax.stop_gradient(unscaled_loss), sample_weight=samples)
             logs = self.compute_metrics(x, y, y_pred, sample_weight)
         return logs, scope.read(variables)

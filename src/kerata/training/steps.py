@@ -242,7 +242,7 @@ class BuiltInStep(Step):
         with scope:
             note_facts(y_pred, *facts)
             samples = jnp.sum(valid) if valid is not None else jnp.float32(count_samples(y_pred, x))
-            samples = self.plan.objective.weigh(samples)
+            samples = self.model.__weigh__(samples)
             for tracker in self.plan.trackers:
                 name = tracker.name
                 value = parts.get(TOLD, loss) if name == "loss" else parts.get(name.removesuffix("_loss"))

@@ -85,6 +85,8 @@ class TrainedModel:
         _regularization_losses: Callable[[], list[Any]]
         _compute_loss: Callable[..., Any]
         __told_loss__: Callable[..., Any]
+        __weigh__: Callable[..., Any]
+        measures_where_targets_are: bool
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
         __name_measures__: Callable[[Any, Tensors], None]

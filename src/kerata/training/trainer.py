@@ -114,6 +114,9 @@ class Trainer(StepMethods):
         Look.NOBODY,
     )
 
+    # Whether outputs without a loss and without targets are passed over by metrics that are meant for all outputs.
+    measures_where_targets_are = False
+
     def _start_trainer(self) -> None:
         self.optimizer = None
         self.loss: object = None

@@ -225,6 +225,16 @@ class FlowingModel(Flowing):
         told = self.__dict__.pop("_told", None)
         return loss if told is None else narrowed(told)
 
+    def __weigh__(self, samples: Array) -> Array:
+        """Where `compile` was given no loss, batches of any size count alike in `tf.keras`, unless terms are of samples.
+
+        Source: `LossesContainer.__call__` in `compile_utils.py` of tf_keras 2.21.
+        """
+        if self._era == "tfkeras2" and not self._compilation.objective.terms:
+            by_sample = any(layer.__dict__.get("_adds_by_sample") for layer in self._flatten_layers())  # type: ignore[attr-defined]
+            return samples if by_sample else jnp.minimum(samples, 1)
+        return super().__weigh__(samples)  # type: ignore[misc]
+
     def compute_metrics(self, x: object, y: object, y_pred: object, sample_weight: object = None) -> dict[str, Any]:
         """Takes a batch into the metrics of `compile`; gives all measures so far."""
         return super().compute_metrics(narrowed(x), narrowed(y), narrowed(y_pred), narrowed(sample_weight))  # type: ignore[misc]
@@ -308,7 +318,7 @@ def total_loss(
     found, parts = followed(compute)(as_tensors(y), as_tensors(y_pred), as_tensors(sample_weight))
     for loss in regularization_losses or ():
         found = found + loss
-    samples = jax.tree.leaves(narrowed(y_pred))[0].shape[0]
+    samples = model.__weigh__(jax.tree.leaves(narrowed(y_pred))[0].shape[0])
     told = "_told" in model.__dict__
     if told:
         # A step asks for the loss, and takes it into the measures.
