@@ -68,7 +68,9 @@ def add_symbolic_losses(model, losses: list[Any]) -> None:
     """
     graph = model._graph
     counts = model._era == "tfkeras2"
-    terms = [AddLoss(None, counts and bool(loss.shape)) if isinstance(loss, SymbolicTensor) else AddLoss(loss) for loss in losses]
+    terms = [
+        AddLoss(None, counts and bool(loss.shape)) if isinstance(loss, SymbolicTensor) else AddLoss(loss) for loss in losses
+    ]
     compute_beside(model, terms, [loss if isinstance(loss, SymbolicTensor) else graph and graph.inputs[0] for loss in losses])
 
 
