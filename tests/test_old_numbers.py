@@ -129,12 +129,13 @@ def test_a_held_out_part_is_weighted_by_classes_as_the_rest():
         np.testing.assert_allclose(history["val_loss"], [weight * errors[4]], rtol=1e-5)
 
 
-def test_class_weights_that_are_no_dict_count_nothing_and_say_so():
+@pytest.mark.parametrize("given", ["auto", np.array([1.0, 3.0]), [1.0, 3.0]])
+def test_class_weights_that_are_no_dict_count_nothing_and_say_so(given):
     model = keras1.models.Sequential([keras1.layers.Dense(1, input_dim=4, init="one")])
     model.compile(keras1.optimizers.SGD(lr=0.0), "mse")
     y = np.array([0.0, 1.0, 1.0, 0.0, 1.0])
     with pytest.warns(UserWarning, match="class_weight counts nothing"):
-        history = model.fit(X, y, nb_epoch=1, verbose=0, class_weight="auto").history
+        history = model.fit(X, y, nb_epoch=1, verbose=0, class_weight=given).history
     np.testing.assert_allclose(history["loss"], [np.square(X.sum(1) - y).mean()], rtol=1e-5)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import traceback
 from collections.abc import Generator
+from pathlib import Path
 
 from kerata.base.checks import message
 from kerata.base.interrupts import hand_on
@@ -21,6 +22,12 @@ class FileError(ValueError):
 
 class MissingFile(FileNotFoundError, ValueError):
     """A file that is not there. Keras raises `ValueError` for it, so programs may catch either."""
+
+
+def nothing_there(path: Path) -> str:
+    """What is not there of a path: the file, or its folder already."""
+    here = path.parent
+    return "there is no such file" if here.is_dir() else f"there is no such file, nor its folder {str(here)!r}"
 
 
 class UnknownInFile(FileError, TypeError):

@@ -333,7 +333,12 @@ def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, o
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
     if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
         raise TypeError(
-            message(owner, "`class_weight` must be a dict of class number to weight", {"class_weight": class_weight})
+            message(
+                owner,
+                "`class_weight` must be a dict of class number to weight",
+                {"class_weight": class_weight},
+                "" if isinstance(class_weight, dict) else "Of weights in the order of the classes: dict(enumerate(weights))",
+            )
         )
     if not all(isinstance(weight, KINDS_OF_NUMBERS) and np.isfinite(weight) for weight in class_weight.values()):
         raise ValueError(message(owner, "the weights of `class_weight` must be finite numbers", {"class_weight": class_weight}))

@@ -50,6 +50,12 @@ class SymbolicTensor:
     is_symbolic = True
     # What its shape and its type are shown as: a tuple and a text that may answer to more.
     shown_as: "tuple[Callable[[Iterable[int | None]], tuple[int | None, ...]], Callable[[str], str]]" = (tuple, str)
+    # What messages say to use instead: of NumPy, of `if`, and of a loop over its parts.
+    advice = (
+        "Use kerata.ops, or do it in a layer's call()",
+        "Use kerata.ops.where, or do it in a layer's call()",
+        "kerata.ops.split(x, n, axis=1)",
+    )
     sparse = ragged = False
     ragged_rank = row_splits_dtype = None
     history: "tuple[Caller, int, int]"
@@ -105,7 +111,7 @@ class SymbolicTensor:
             message(
                 f"KerasTensor ({self.name})",
                 "a symbolic tensor has no numbers, so NumPy and jax.numpy functions cannot take it",
-                fix="Use kerata.ops, or do it in a layer's call()",
+                fix=type(self).advice[0],
             )
         )
 
@@ -129,17 +135,13 @@ class SymbolicTensor:
             message(
                 f"KerasTensor ({self.name})",
                 "a symbolic tensor cannot be iterated over",
-                fix="Take its parts by number: x[:, 0], x[:, 1], or kerata.ops.split(x, n, axis=1)",
+                fix=f"Take its parts by number: x[:, 0], x[:, 1], or {type(self).advice[2]}",
             )
         )
 
     def __bool__(self) -> bool:
         raise TypeError(
-            message(
-                f"KerasTensor ({self.name})",
-                "a symbolic tensor is neither true nor false",
-                fix="Use kerata.ops.where, or do it in a layer's call()",
-            )
+            message(f"KerasTensor ({self.name})", "a symbolic tensor is neither true nor false", fix=type(self).advice[1])
         )
 
     def __getitem__(self, index: object) -> "SymbolicTensor":

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import jax
 
-from kerata.base.checks import KindError, message
+from kerata.base.checks import KindError, describe_owner, message
 from kerata.base.registry import home_of
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers.signatures import is_tensor
@@ -80,7 +80,12 @@ def check_input_spec(layer: HasSpec, inputs: object) -> None:
         received = {"shape": shape}
         if spec.ndim is not None and len(shape) != spec.ndim:
             raise ValueError(
-                message(layer, f"expected an input with {spec.ndim} dimensions", received, _hint_dimensions(spec.ndim, shape))
+                message(
+                    layer,
+                    f"expected an input with {spec.ndim} dimensions",
+                    received,
+                    _hint_sequences(spec.ndim, tensor) or _hint_dimensions(spec.ndim, shape),
+                )
             )
         if spec.max_ndim is not None and len(shape) > spec.max_ndim:
             raise ValueError(message(layer, f"expected an input with at most {spec.max_ndim} dimensions", received))
@@ -110,6 +115,17 @@ def _hint_kind(inputs: object) -> str:
     if hasattr(inputs, "call"):
         return "Call that layer first: layer(inputs) is a tensor, the layer itself is not"
     return "Turn text into numbers first" if isinstance(inputs, str) else ""
+
+
+def _hint_sequences(expected: int, tensor: object) -> str:
+    """Which recurrent layer before gives its last step only, where steps are wanted."""
+    while isinstance(tensor, SymbolicTensor) and expected == len(tensor.shape) + 1:
+        maker, number, _ = tensor.history
+        if getattr(maker, "return_sequences", True) is False:
+            return f"Give {describe_owner(maker)}, which is before it, return_sequences=True: it gives its last step alone"
+        inputs = maker.inbound_nodes[number].input_tensors
+        tensor = inputs[0] if len(inputs) == 1 else None
+    return ""
 
 
 def _hint_dimensions(expected: int, shape: tuple) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kerata import saving
 from kerata.base.checks import check_path, message
 from kerata.base.importing import Late
-from kerata.base.refusals import MissingFile
+from kerata.base.refusals import MissingFile, nothing_there
 from kerata.base.types import PathLike
 from kerata.legacy.measures import of_columns
 from kerata.legacy.remembered import recall, remember
@@ -62,6 +62,7 @@ def save_weights(model: Model, filepath: PathLike, overwrite: bool = True) -> No
 def load_weights(
     model: Model, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
 ) -> None:
+    check_there(filepath)
     path = Path(os.fspath(filepath))
     if reshape and path.exists() and old_files.is_old_file(path, str(filepath)):
         old_files.load_old_weights(model, path, str(filepath), by_name, skip_mismatch, reshape=True)
@@ -104,7 +105,7 @@ def check_there(filepath: PathLike) -> None:
     """Raises where there is no such file or checkpoint."""
     path = check_path("load_weights", filepath)
     if not path.exists() and checkpoints.prefix_of(path) is None:
-        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": str(filepath)}))
+        raise MissingFile(message("load_weights", f"File not found: {nothing_there(path)}", {"filepath": str(filepath)}))
 
 
 # Files that are open already: of HDF5, or of bytes.

@@ -37,6 +37,7 @@ from kerata.legacy.shared import gate as part_of_gate
 from kerata.legacy.spelling import Spelled, name_in_era
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, callable_by_own
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, narrow, plain
+from kerata.training.hints import missing_method
 
 if TYPE_CHECKING:
     from kerata.legacy import descriptions
@@ -224,7 +225,7 @@ class OldLayer(Flowing, Spelled):
                 return getattr(cell, name)
             if self._era == "keras1" and (found := gate_of(cell, name)) is not None:
                 return found
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise missing_method(self, name)
 
     def _as_then(self, found: object) -> object:
         """A weight that Keras 1 held in another form, in that."""

@@ -113,6 +113,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
 
     def compile(self, *args: object, **kwargs: object) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
+        self._check_constructed()  # type: ignore[attr-defined]
         self._take_added_losses()
         self._targets = read_targets(self, kwargs.get("target_tensors"))
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]

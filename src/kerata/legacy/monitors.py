@@ -49,6 +49,8 @@ class ModelCheckpoint(Callback):
     writes_files = True
     # The number of the first epoch in names of files.
     first = 1
+    # How numbers of epochs are printed.
+    digits = "05d"
 
     def __init__(
         self,
@@ -102,19 +104,21 @@ class ModelCheckpoint(Callback):
             current = float(known[self.monitor])
             if not self.sign * current > self.sign * self.best:
                 if self.verbose:
-                    print(f"\nEpoch {epoch + 1:05d}: {self.monitor} did not improve from {self.best:.5f}")
+                    print(f"\nEpoch {epoch + 1:{self.digits}}: {self.monitor} did not improve from {self.best:.5f}")
                 return
             if self.verbose:
                 said = f"{self.monitor} improved from {self.best:.5f} to {current:.5f}"
-                print(f"\nEpoch {epoch + 1:05d}: {said}, saving model to {path}")
+                print(f"\nEpoch {epoch + 1:{self.digits}}: {said}, saving model to {path}")
             self.best = current
         elif self.verbose:
-            print(f"\nEpoch {epoch + 1:05d}: saving model to {path}")
+            print(f"\nEpoch {epoch + 1:{self.digits}}: saving model to {path}")
         (save_weights if self.save_weights_only else save_model)(self.model, path)
 
 
 class CheckpointOfTensorFlow(ModelCheckpoint):
     """`ModelCheckpoint` of `tf.keras`, whose seventh argument is how often it writes."""
+
+    digits = ""
 
     def __init__(
         self,

@@ -87,7 +87,12 @@ SET_POLICY = {"set_policy": mixed_precision.set_global_policy}
 INTERFACES = {"legacy_get_updates_support": lambda method: method}
 OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
-MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}}
+# What the first versions of Keras 1 had, and Keras 1.2 no longer.
+GRAPH = (
+    "write x = Input(shape=(3,)); y = Dense(2)(x); Model(input=x, output=y). Of add_node(layer, name, input='a') comes layer(a), "
+    "of inputs=['a', 'b'] comes layer(merge([a, b], mode='concat'))"
+)
+MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}, "models": {"Graph": GRAPH}}
 
 
 def precision(era: str, name: str) -> object:
@@ -149,7 +154,11 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "old layers": ([*layers, "Recurrent"], contents.layer, {}),
         "layers": (layers, contents.layer, {}),
         "engine": (engine, contents.layer, {}),
-        "models": ([*MODELS, *layers], respelling("models", contents.model_or_layer), {}),
+        "models": (
+            [*MODELS, *layers],
+            respelling("models", contents.model_or_layer),
+            MISSING["models"] if era == "keras1" else {},
+        ),
         "optimizers": (optimizer_names, contents.optimizer, MISSING["optimizers"]),
         "optimizers of then": (optimizer_names, contents.optimizer_of_then, MISSING["optimizers"]),
         "losses": (loss_names, contents.loss, {}),

@@ -112,6 +112,22 @@ def shown_type(name: str) -> str:
     return TypeOfVariable(name, DTYPES[name]) if name in DTYPES else name
 
 
+# For each era, what stands for functions of NumPy, for `if`, and for a loop over parts; those of Keras 1 are those of Keras 2.
+ADVICE = {
+    "keras3": SymbolicTensor.advice,
+    "tfkeras2": (
+        "Use tf.math, such as tf.math.log(x), or the same of K; or wrap it: layers.Lambda(...)",
+        "Use tf.where(condition, a, b), or K.switch; or do it in a layer's call()",
+        "tf.split(x, n, axis=1)",
+    ),
+    "keras1": (
+        "Use functions of K, such as K.log(x), in a layer: Lambda(lambda x: K.log(x))",
+        "Use K.switch(condition, a, b) in a layer, such as a Lambda",
+        "a Lambda of each: Lambda(lambda x: x[:, 0])",
+    ),
+}
+
+
 def get_shape(self: SymbolicTensor | Tensor) -> TensorShape:
     """The shape, whose sizes are whole numbers, or `None`."""
     return TensorShape(self.shape)
@@ -126,6 +142,7 @@ def answer_as(era: str) -> None:
     """Symbolic tensors that are made from now on answer as those of an era did; those of Keras 3 have tuples and texts."""
     is_then = era not in ("tfkeras2", "keras3")
     Tensor.get_shape = get_shape_of_then if is_then else get_shape  # type: ignore[method-assign]
+    SymbolicTensor.advice = ADVICE.get(era, ADVICE["keras1"])
     if era == "keras3":
         SymbolicTensor.shown_as = (tuple, str)
         if "get_shape" in vars(SymbolicTensor):

@@ -13,11 +13,18 @@ from kerata.data.sources import is_generator
 def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `fit` and its kin with weights of classes for each output turned into weights of samples."""
     given = arguments.get("class_weight")
-    if not given:
+    if given is None or (isinstance(given, dict) and not given):
         return arguments
-    if isinstance(given, str) and model._era != "tfkeras2":
+    if not isinstance(given, dict) and not holds_dicts(given) and model._era == "tfkeras2":
+        fix = "Of an array or a list: dict(enumerate(weights))"
+        raise TypeError(message("fit", "`class_weight` must be a dict of class number to weight", {"class_weight": given}, fix))
+    single = getattr(model, "_graph", None) is None or len(model.output_names) == 1
+    if isinstance(given, str) or (single and not isinstance(given, dict) and not holds_dicts(given)):
         said = "class_weight counts nothing where it is no dict, as in standalone Keras"
-        warnings.warn(message("fit", said, {"class_weight": given}, "Give the weight of each class"), stacklevel=4)
+        warnings.warn(
+            message("fit", said, {"class_weight": given}, "Give the weight of each class: dict(enumerate(weights))"),
+            stacklevel=4,
+        )
         return {**arguments, "class_weight": None}
     if isinstance(given, dict) and not any(isinstance(one, dict) for one in given.values()):
         if hasattr(arguments.get("y"), "shape"):
@@ -38,6 +45,11 @@ def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
         fix = "Give the weights of samples with each batch"
         raise NotImplementedError(message(model, "weights of classes for each output need arrays, or a generator", None, fix))
     return changed
+
+
+def holds_dicts(given: object) -> bool:
+    """Whether weights of classes are a list of dicts, one for each output."""
+    return isinstance(given, (list, tuple)) and any(isinstance(one, dict) for one in given)
 
 
 def times(weights: np.ndarray, sample_weight, model) -> np.ndarray:

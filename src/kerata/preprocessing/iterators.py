@@ -11,6 +11,7 @@ import numpy as np
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.display import say
+from kerata.base.refusals import MissingFile
 from kerata.base.types import DTypeLike, Owner, PathLike
 from kerata.data.pictures import array_to_img
 from kerata.data.pydataset import FixedRows, PyDataset
@@ -510,6 +511,8 @@ class DirectoryIterator(BatchFromFilesMixin):
         self.set_processing_attrs(image_data_generator, target_size, color_mode, data_format, *saving, subset, *resizing)
         self.directory, self.dtype = os.fspath(directory), dtype or floatx()
         self.class_mode = check_choice("DirectoryIterator", "class_mode", class_mode, tuple(self.allowed_class_modes))
+        if not os.path.isdir(self.directory):
+            raise MissingFile(message("flow_from_directory", "there is no such folder", {"directory": self.directory}))
         names = list(classes) if classes else sorted(one.name for one in os.scandir(self.directory) if one.is_dir())
         if not names:
             raise ValueError(

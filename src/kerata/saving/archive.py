@@ -12,7 +12,7 @@ from kerata.base.archives import size_of_stream
 from kerata.base.checks import check_path, message
 from kerata.base.importing import Late
 from kerata.base.limits import budget
-from kerata.base.refusals import FileError, MissingFile, refusing
+from kerata.base.refusals import FileError, MissingFile, nothing_there, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.serialization import serialize_keras_object, sharing
 from kerata.base.types import ByteStream, PathLike
@@ -212,15 +212,9 @@ def load_model(
                     fix="Build the model, and call model.load_weights(...)",
                 )
             )
-        check_model_path(path, "load_model")
-        raise MissingFile(
-            message(
-                "load_model",
-                "File not found: there is no such file",
-                {"filepath": str(filepath)},
-                "Please ensure the file is an accessible '.keras' file",
-            )
-        )
+        if path.suffix:
+            check_model_path(path, "load_model")
+        raise MissingFile(message("load_model", f"File not found: {nothing_there(path)}", {"filepath": str(filepath)}))
     if path.is_dir():
         if saved_models.is_saved_model(names := os.listdir(path)):
             return old_files.load_saved_model(path, str(filepath), custom_objects, compile, safe_mode)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kerata.base.checks import check_path, message
 from kerata.base.importing import Late
 from kerata.base.limits import budget
-from kerata.base.refusals import FileError, MissingFile, refusing
+from kerata.base.refusals import FileError, MissingFile, nothing_there, refusing
 from kerata.base.replacing import remove_leftovers, replace_file
 from kerata.base.types import ByteStream
 from kerata.engine.variable import Variable
@@ -96,9 +96,9 @@ def load_weights(
         old_files.load_checkpoint(model, prefix, owner, skip_mismatch, objects_to_skip)
         return
     if not path.exists():
-        if path.suffix not in (".keras", ".h5", ".hdf5"):
+        if path.suffix not in ("", ".ckpt", ".keras", ".h5", ".hdf5"):
             check_weights_path(filepath, "load_weights")
-        raise MissingFile(message("load_weights", "File not found: there is no such file", {"filepath": owner}))
+        raise MissingFile(message("load_weights", f"File not found: {nothing_there(path)}", {"filepath": owner}))
     if is_orbax_checkpoint(path):
         load_checkpoint_weights(cast(WithState, model), path, owner)
         return

@@ -62,4 +62,6 @@ def has_run(code: object, error: BaseException) -> bool:
 def missing_method(owner: object, name: str) -> AttributeError:
     """The error for an attribute that a model does not have."""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    if "_weights" not in vars(owner):
+        return AttributeError(f"{text}: its constructor must call `super().__init__()` before anything else")
     return AttributeError(f"{text}: earlier versions of Keras had it; today {GONE[name]}. {RUN}" if name in GONE else text)
