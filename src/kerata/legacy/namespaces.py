@@ -89,8 +89,8 @@ OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 # What the first versions of Keras 1 had, and Keras 1.2 no longer.
 GRAPH = (
-    "write x = Input(shape=(3,)); y = Dense(2)(x); Model(input=x, output=y). Of add_node(layer, name, input='a') comes layer(a), "
-    "of inputs=['a', 'b'] comes layer(merge([a, b], mode='concat'))"
+    "write x = Input(shape=(3,)); y = Dense(2)(x); Model(input=x, output=y). Of add_node(layer, name, input='a') comes layer(a), of "
+    "inputs=['a', 'b'] comes layer(merge([a, b], mode='concat'))"
 )
 MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}, "models": {"Graph": GRAPH}}
 
