@@ -89,10 +89,11 @@ OTHER_INITIALIZERS = ("zero", "one", "uniform", "normal", "_compute_fans")
 
 # What the first versions of Keras 1 had, and Keras 1.2 no longer.
 GRAPH = (
-    "write x = Input(shape=(3,)); y = Dense(2)(x); Model(input=x, output=y). Of add_node(layer, name, input='a') comes layer(a), of "
-    "inputs=['a', 'b'] comes layer(merge([a, b], mode='concat'))"
+    "write x = Input(shape=(3,)); y = Dense(2)(x); Model(input=x, output=y). "
+    "Of add_node(layer, name, input='a') comes layer(a), of inputs=['a', 'b'] comes layer(merge([a, b], mode='concat'))"
 )
-MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}, "models": {"Graph": GRAPH}}
+MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}}
+MISSING_MODELS = {"keras1": {"Graph": GRAPH}}
 
 
 def precision(era: str, name: str) -> object:
@@ -154,11 +155,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         "old layers": ([*layers, "Recurrent"], contents.layer, {}),
         "layers": (layers, contents.layer, {}),
         "engine": (engine, contents.layer, {}),
-        "models": (
-            [*MODELS, *layers],
-            respelling("models", contents.model_or_layer),
-            MISSING["models"] if era == "keras1" else {},
-        ),
+        "models": ([*MODELS, *layers], respelling("models", contents.model_or_layer), MISSING_MODELS.get(era, {})),
         "optimizers": (optimizer_names, contents.optimizer, MISSING["optimizers"]),
         "optimizers of then": (optimizer_names, contents.optimizer_of_then, MISSING["optimizers"]),
         "losses": (loss_names, contents.loss, {}),
