@@ -16,6 +16,7 @@ from kerata import saving
 from kerata.base.checks import check_path, message
 from kerata.base.importing import Late
 from kerata.base.refusals import MissingFile, nothing_there
+from kerata.base.replacing import replace_file
 from kerata.base.types import PathLike
 from kerata.legacy.measures import of_columns
 from kerata.legacy.remembered import recall, remember
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from kerata.saving.legacy import checkpoints
 else:
     old_files, checkpoints = Late("kerata.saving.old_files"), Late("kerata.saving.legacy.checkpoints")
+
+
+# The file that says which checkpoint of a folder is the newest.
+NEWEST = "checkpoint"
 
 
 @contextmanager
@@ -49,14 +54,47 @@ def written_as(filepath: PathLike, ending: str, overwrite: bool) -> Iterator[str
         Path(temporary).unlink(missing_ok=True)
 
 
-def save_weights(model: Model, filepath: PathLike, overwrite: bool = True) -> None:
+def save_weights(model: Model, filepath: PathLike, overwrite: bool = True, save_format: str | None = None) -> None:
+    """Writes weights as HDF5, or in `tf.keras`, where neither the name nor `save_format` asks for that, as a checkpoint."""
     path = Path(os.fspath(filepath))
-    if path.suffix in HDF5_ENDINGS and not str(path).endswith(".weights.h5"):
+    if writes_checkpoint(model, path, save_format):
+        check_overwrite("save_weights", Path(f"{path}{checkpoints.INDEX}"), overwrite)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        old_files.save_checkpoint(model, path)
+        note_newest(path)
+        return
+    of_then = path.suffix in HDF5_ENDINGS or getattr(model, "_era", None) == "tfkeras2"
+    if of_then and not str(path).endswith(".weights.h5"):
         check_overwrite("save_weights", path, overwrite)
         old_files.save_old_weights(model, path)
         return
     with written_as(filepath, ".weights.h5", overwrite) as path:
         saving.save_weights(model, path, overwrite=True)
+
+
+# Endings of names under which `tf.keras` writes weights as HDF5.
+HDF5_NAMES = (".h5", ".hdf5", ".keras")
+
+
+def writes_checkpoint(model: Model, path: Path, save_format: str | None) -> bool:
+    """Whether weights go into a checkpoint of TensorFlow, as in `tf.keras`."""
+    if getattr(model, "_era", None) != "tfkeras2":
+        return False
+    is_hdf5 = path.name.endswith(HDF5_NAMES)
+    if save_format is None:
+        return not is_hdf5
+    wanted = FORMATS.get(save_format.lower().strip())
+    if wanted is None or (wanted == "folder" and is_hdf5):
+        expected = "`save_format` must be 'tf' or 'h5', and no name that ends in '.h5' or '.keras' is one of 'tf'"
+        raise ValueError(message("save_weights", expected, {"save_format": save_format, "filepath": str(path)}))
+    return wanted == "folder"
+
+
+def note_newest(prefix: Path) -> None:
+    """Writes the file `checkpoint` of a folder, which says what the newest one in it is."""
+    name = prefix.name.replace("\\", "\\\\").replace('"', '\\"')
+    with replace_file(prefix.parent / NEWEST) as part:
+        part.write_text(f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n', encoding="utf-8")
 
 
 def load_weights(

@@ -371,8 +371,8 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     def save_weights(
         self, filepath: PathLike, overwrite: bool = True, save_format: str | None = None, options: object = None
     ) -> None:
-        """Writes the weights, whatever the name of the file ends in."""
-        save_weights(cast(modern.Model, self), filepath, overwrite)
+        """Writes the weights as HDF5 or, in `tf.keras`, under a name that is not one of HDF5 as a checkpoint."""
+        save_weights(cast(modern.Model, self), filepath, overwrite, save_format)
 
     def load_weights(
         self, filepath: PathLike, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False, **kwargs: object

@@ -29,6 +29,7 @@ from kerata.saving.legacy.saved_models import VARIABLES, check_folder, find_root
 from kerata.saving.legacy.trees import assign_tree, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
+from kerata.saving.legacy.writing_checkpoints import write_checkpoint
 from kerata.saving.legacy.writing_folders import describe_folder, write_folder
 
 
@@ -181,3 +182,11 @@ def save_old_weights(model: SavedModel, path: Path) -> None:
         raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
     with explain_full_disk("save_weights", path), replace_file(path) as part, open_file(part, "w", str(path)) as file:
         write_weights(model, file)
+
+
+def save_checkpoint(model: SavedModel, prefix: Path) -> None:
+    """Writes the weights of a model, and its optimizer's state, as a checkpoint of `tf.keras`."""
+    if not model.built:
+        raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
+    with explain_full_disk("save_weights", prefix):
+        write_checkpoint(model, prefix)

@@ -90,7 +90,8 @@ def load_weights(
     folder = path.is_dir() and saved_models.is_saved_model(os.listdir(path))
     if folder:
         saved_models.check_folder(path, owner)
-    if (prefix := checkpoints.prefix_of(path / saved_models.VARIABLES if folder else path)) is not None:
+    prefix = checkpoints.prefix_of(path / saved_models.VARIABLES if folder else path)
+    if prefix is not None and not (prefix == path and is_newer(path, Path(f"{path}{checkpoints.INDEX}"))):
         if by_name:
             raise NotImplementedError(message("load_weights", "checkpoints are read by structure", {"by_name": by_name}))
         old_files.load_checkpoint(model, prefix, owner, skip_mismatch, objects_to_skip)
@@ -125,6 +126,11 @@ def load_weights(
         file: Path | ByteStream = stack.enter_context(open_weights_of(path, owner)) if kind == "zip" else path
         store = stack.enter_context(FileStore(file, "r", owner))
         load_state(model, store, skip_mismatch, owner, skipped=objects_to_skip)
+
+
+def is_newer(path: Path, index: Path) -> bool:
+    """Whether there is a file of HDF5 under the very name of a checkpoint, which was written after it."""
+    return path.is_file() and path.stat().st_mtime_ns > index.stat().st_mtime_ns and kinds.kind_of_file(path)[0] == "hdf5"
 
 
 def open_weights_of(path: Path, owner: str) -> ByteStream:

@@ -5,6 +5,7 @@ The file is NumPy's `.npz`, not TensorFlow's: what one program here wrote, anoth
 
 import glob as globbing
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Protocol, SupportsInt, cast
@@ -146,6 +147,7 @@ def build_for(optimizer: Built, name: str, found: Mapping[str, HostArray], held:
 
 # How a file of weights begins, whatever it is called. Names like these were never those of TensorFlow's checkpoints.
 HDF5 = b"\x89HDF\r\n\x1a\n"
+INDEX, MOST_BYTES = ".index", 1 << 20
 NO_CHECKPOINTS = (".h5", ".hdf5", ".keras")
 
 
@@ -159,12 +161,29 @@ def age_of(path: str) -> tuple[float, str]:
     return os.path.getmtime(path), path
 
 
-def latest_checkpoint(checkpoint_dir: PathText, latest_filename: object = None) -> str | None:
+def latest_checkpoint(checkpoint_dir: PathText, latest_filename: str | None = None) -> str | None:
     """The newest checkpoint of a folder, or `None`: of `Checkpoint`, or a model's weights as `ModelCheckpoint` and
-    `save_weights` write them under any name that is not one of HDF5 or Keras files."""
-    found = globbing.glob(os.path.join(globbing.escape(path_of(checkpoint_dir)), "*"))
-    found = [path for path in found if path.endswith(".npz") or is_weights(path)]
-    return max(found, key=age_of).removesuffix(".npz") if found else None
+    `save_weights` write them under any name that is not one of HDF5 or Keras files.
+
+    Of several of TensorFlow's the file `checkpoint` says which it is, as there."""
+    folder = path_of(checkpoint_dir)
+    found = globbing.glob(os.path.join(globbing.escape(folder), "*"))
+    found = [path for path in found if path.endswith((".npz", INDEX)) or is_weights(path)]
+    if not found:
+        return None
+    newest = max(found, key=age_of)
+    said = newest_said(os.path.join(folder, latest_filename or "checkpoint")) if newest.endswith(INDEX) else None
+    named = os.path.join(folder, os.path.basename(said)) if said is not None else ""
+    return named if os.path.isfile(f"{named}{INDEX}") else newest.removesuffix(".npz").removesuffix(INDEX)
+
+
+def newest_said(path: str) -> str | None:
+    """What the file `checkpoint` of a folder calls the newest one."""
+    if not os.path.isfile(path) or os.path.getsize(path) > MOST_BYTES:
+        return None
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        found = re.search(r'^model_checkpoint_path: "((?:[^"\\]|\\.)*)"', stream.read(), re.MULTILINE)
+    return None if found is None else re.sub(r"\\(.)", r"\1", found[1])
 
 
 def is_weights(path: str) -> bool:

@@ -15,6 +15,7 @@ from kerata.base.refusals import FileError
 from kerata.engine.module import Module, parts
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
+from kerata.optimizers.nadam import Nadam
 from kerata.optimizers.optimizer import Optimizer
 from kerata.saving.legacy.assigning import take, tell
 from kerata.saving.legacy.form import Source, Tree
@@ -244,13 +245,18 @@ def restore_tree(optimizer: Optimizer, pairing: Pairing, owner: str, with_rate: 
 
 
 def pair_steps(optimizer: Optimizer, number: int, pairing: Pairing) -> list[tuple[Any, Source]]:
-    """The number of the steps that were taken."""
+    """The number of the steps that were taken, and what follows from it."""
     children = pairing.tree.nodes[number].children
     found = next((children[name] for name in STEPS if name in children), None)
     if found is None or not pairing.tree.nodes[found].key:
         return []
     array = pairing.tree.array(found)
-    return [(optimizer.steps, array.change(array.shape, lambda value: np.asarray(value).astype("int32")))]
+    pairs: list[tuple[Any, Source]] = [
+        (optimizer.steps, array.change(array.shape, lambda value: np.asarray(value).astype("int32")))
+    ]
+    if isinstance(optimizer, Nadam):
+        pairs.append((optimizer.optimizer_state.table[None]["product"], array.change((), optimizer.product_after)))
+    return pairs
 
 
 def read_rate(optimizer: Optimizer, number: int, pairing: Pairing) -> float | None:

@@ -1,0 +1,269 @@
+"""Checkpoints of `tf.keras`, written: the objects of a model, which holds which, and the arrays of its weights and optimizer.
+
+The state of an optimizer is written as `tf.keras` keeps it since TensorFlow 2.11.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from kerata.base.checks import message
+from kerata.base.crc32c import crc32c, mask
+from kerata.base.registry import home_of
+from kerata.base.replacing import replace_file
+from kerata.engine.module import parts
+from kerata.engine.variable import Variable
+from kerata.layers.layer import Layer
+from kerata.saving.legacy.checkpoints import DATA, GRAPH, INDEX, STRING, TYPES
+from kerata.saving.legacy.object_graph import VALUE
+from kerata.saving.legacy.sorted_tables import write_table
+from kerata.saving.legacy.trees import LISTED, PLACE, SPELLED, WEIGHTED, places_of
+from kerata.saving.legacy.types import SavedModel
+from kerata.saving.legacy.wire import FOUR_BYTES, field, varint
+from kerata.saving.legacy.writing import CLASSIC
+
+KINDS = {kind: number for number, kind in TYPES.items()}
+OBJECT, VARIABLE, LIST, DICT = "object", "variable", "trackable_list_wrapper", "trackable_dict_wrapper"
+# The slots of an optimizer in the order of `tf.keras`: groups that are gone through one after the other, in each of them weight
+# by weight; each slot by the name of today and that of the file.
+SLOTS_IN_ORDER: dict[str, tuple[dict[str, str], ...]] = {
+    "Adam": ({"momentum": "m", "velocity": "v"}, {"velocity_hat": "vhat"}),
+    "AdamW": ({"momentum": "m", "velocity": "v"}, {"velocity_hat": "vhat"}),
+    "SGD": ({"momentum": "m"},),
+    "RMSprop": ({"velocity": "velocity"}, {"momentum": "momentum"}, {"average_gradient": "average_gradient"}),
+    "Adagrad": ({"accumulator": "accumulator"},),
+    "Adadelta": ({"accumulated_grad": "accumulated_grad", "accumulated_delta_var": "accumulated_delta_var"},),
+    "Adamax": ({"momentum": "m", "norm": "u"},),
+    "Nadam": ({"momentum": "m", "velocity": "v"},),
+    "Ftrl": ({"accumulator": "accumulator", "linear": "linear"},),
+    "Lion": ({"momentum": "m"},),
+}
+AVERAGE = {"average": "average"}
+
+
+class Kept:
+    """An object of a checkpoint or a folder.
+
+    Args:
+        kind: what TensorFlow calls it.
+        value: of an array; else `None`.
+        name: of an array.
+        trainable: whether an array is trained.
+    """
+
+    def __init__(self, kind: str, value: np.ndarray | Variable | None = None, name: str = "", trainable: bool = False):
+        self.kind, self.value, self.name, self.trainable = kind, value, name, trainable
+        self.children: dict[str, int] = {}
+        self.path = self.key = ""
+
+    def array(self) -> np.ndarray:
+        """The numbers of an array."""
+        assert self.value is not None
+        return np.asarray(self.value.numpy() if isinstance(self.value, Variable) else self.value)
+
+
+class Objects:
+    """What a model holds, as numbered objects, each once.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: SavedModel):
+        self.kept: list[Kept] = []
+        self.numbers: dict[int, int] = {}
+        self.wide: set[int] = set()
+        self.weights = {id(variable) for variable in model.weights}
+        self.add(cast(Layer, model))
+
+    def add(self, thing: Layer | Variable) -> int:
+        """The number of an object, and of all below it."""
+        if id(thing) in self.numbers:
+            return self.numbers[id(thing)]
+        number = self.numbers[id(thing)] = len(self.kept)
+        if isinstance(thing, Variable):
+            # Whole numbers of Keras's layers have 64 bits there.
+            value = np.asarray(thing.numpy(), "int64") if id(thing) in self.wide else thing
+            self.kept.append(Kept(VARIABLE, value, thing.path, bool(thing.trainable)))
+            return number
+        self.kept.append(Kept(OBJECT))
+        self.describe(number, thing)
+        for path, part in self.parts_of(thing):
+            self.put(number, path.split("/"), part)
+        return number
+
+    def describe(self, number: int, layer: Layer) -> None:
+        """Nothing; a folder says more of a layer."""
+
+    def put(self, number: int, path: list[str], part: Layer | Variable) -> None:
+        """Sets a part of an object under a path of attributes."""
+        for place, name in enumerate(path[:-1]):
+            children = self.kept[number].children
+            if name not in children:
+                children[name] = len(self.kept)
+                self.kept.append(Kept(LIST if path[place + 1].isdigit() else DICT))
+            number = children[name]
+        self.kept[number].children.setdefault(path[-1], self.add(part))
+
+    def parts_of(self, layer: Layer) -> Iterator[tuple[str, Variable | Layer]]:
+        """(path in the folder, part) of what a layer holds."""
+        of_graph: list[Layer] = getattr(layer, "layers", []) if is_network(layer) else []
+        held = 0
+        for place, inner in enumerate(of_graph):
+            yield f"{PLACE}{place}", inner
+            if inner.weights:
+                yield f"{WEIGHTED}{held}", inner
+                held += 1
+        known = {id(inner) for inner in of_graph}
+        for path, part in parts(layer):
+            if isinstance(part, Variable) and id(part) in self.weights:
+                if home_of(type(layer)) is not None and str(part.dtype).startswith("int"):
+                    self.wide.add(id(part))
+                yield attribute_of(layer, path, part), part
+            elif isinstance(part, Layer) and id(part) not in known:
+                yield path, part
+
+    def add_array(self, value: np.ndarray | Variable, name: str) -> int:
+        """The number of an array that is no weight."""
+        self.kept.append(Kept(VARIABLE, value, name))
+        return len(self.kept) - 1
+
+    def add_optimizer(self, model: SavedModel) -> None:
+        """The state of the optimizer, as `tf.keras` keeps it since 2.11: one list, which it reads by place."""
+        optimizer = model.optimizer
+        steps = self.add_array(np.asarray(optimizer.steps.numpy(), "int64"), "iteration")
+        listed = [steps, *(self.add_array(value, name) for name, value in slots_of(model))]
+        top, held = Kept("optimizer"), Kept(LIST)
+        held.children = {str(place): number for place, number in enumerate(listed)}
+        self.kept[0].children["optimizer"] = len(self.kept)
+        top.children = {"_variables": len(self.kept) + 1, "_iterations": steps}
+        self.kept += [top, held]
+        is_number = isinstance(optimizer.get_config().get("learning_rate"), float)
+        name = "learning_rate" if is_number else "current_learning_rate"
+        rate = self.add_array(np.asarray(float(optimizer.learning_rate), "float32"), name)
+        top.children[f"_{name}"] = rate
+        if type(optimizer).__name__ == "Nadam" and None in optimizer.optimizer_state.table:
+            product = optimizer.optimizer_state.table[None].get("product")
+            if product is not None:
+                top.children["_u_product"] = self.add_array(product, "Variable")
+
+    def find_paths(self) -> None:
+        """Gives each object its path from the model, and each array its key."""
+        pending: list[tuple[int, str, str]] = [(0, "root", "")]
+        seen = {0}
+        while pending:
+            number, path, key = pending.pop(0)
+            one = self.kept[number]
+            one.path, one.key = path, f"{key}/.ATTRIBUTES/{VALUE}"
+            for name, child in one.children.items():
+                if child not in seen:
+                    seen.add(child)
+                    # A layer with weights has two names, and its arrays go by the second.
+                    others = [n for n, c in one.children.items() if c == child and n.startswith(WEIGHTED)]
+                    step = (others or [name])[0].replace(".", "..").replace("/", ".S")
+                    pending.append((child, f"{path}.{name}", f"{key}/{step}" if key else step))
+
+
+def attribute_of(layer: Layer, path: str, variable: Variable) -> str:
+    """The attribute of `tf.keras` that holds a weight: its name in a layer of Keras, the program's own attribute in others."""
+    name = variable.path.rpartition("/")[2]
+    if home_of(type(layer)) is None:
+        return next(places_of(layer, variable), name if path.startswith(LISTED) else path)
+    return SPELLED.get(name, name) if type(layer).__name__ in ("DepthwiseConv1D", "DepthwiseConv2D") else name
+
+
+def is_network(layer: Layer) -> bool:
+    """Whether a layer is a model of a graph."""
+    return getattr(layer, "_graph", None) is not None
+
+
+def slots_of(model: SavedModel) -> Iterator[tuple[str, np.ndarray | Variable]]:
+    """(name, array) of what the optimizer keeps of each weight, in the order of `tf.keras`."""
+    optimizer = model.optimizer
+    kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
+    table = optimizer.optimizer_state.table
+    groups = SLOTS_IN_ORDER[kind]
+    for group in (AVERAGE, *groups) if optimizer.use_ema else groups:
+        for variable in model.trainable_variables:
+            for slot, word in group.items():
+                held = table.get(variable, {}).get(slot)
+                if held is None and kind == "SGD":
+                    # `tf.keras` keeps momenta that it does not need.
+                    held = np.zeros(tuple(variable.shape), "float32")
+                if held is not None:
+                    yield f"{kind}/{word}/{variable.path}", held
+
+
+def has_state(model: SavedModel) -> bool:
+    """Whether there is an optimizer with a state that files of `tf.keras` have words for."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.built or home_of(type(optimizer)) is None:
+        return False
+    return CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__) in SLOTS_IN_ORDER
+
+
+# Messages
+
+
+def shape_message(shape: tuple[int, ...]) -> bytes:
+    return b"".join(field(2, field(1, size)) for size in shape)
+
+
+def children_message(one: Kept) -> bytes:
+    return b"".join(field(1, field(1, number) + field(2, name)) for name, number in one.children.items())
+
+
+def graph_message(objects: Objects) -> bytes:
+    """The objects of the checkpoint."""
+    found = b""
+    for one in objects.kept:
+        made = children_message(one)
+        if one.value is not None:
+            made += field(2, field(1, VALUE) + field(2, one.name) + field(3, one.key))
+        found += field(1, made)
+    return found
+
+
+def checkpoint_of(objects: Objects) -> tuple[bytes, bytes]:
+    """(index, arrays) of a checkpoint."""
+    data = bytearray()
+    entries = {b"": field(1, 1) + field(3, field(1, 1))}
+    for one in objects.kept:
+        if one.value is not None:
+            value = one.array()
+            content = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+            entries[one.key.encode()] = entry(KINDS[value.dtype], value.shape, len(data), len(content), crc32c(content))
+            data += content
+    text = graph_message(objects)
+    lengths = len(text).to_bytes(4 if len(text) < 2**32 else 8, "little")
+    check = mask(crc32c(lengths)).to_bytes(4, "little")
+    content = varint(len(text)) + check + text
+    entries[GRAPH] = entry(STRING, (), len(data), len(content), crc32c(lengths + check + text))
+    return write_table(entries), bytes(data) + content
+
+
+def entry(kind: int, shape: tuple[int, ...], start: int, size: int, checksum: int) -> bytes:
+    """Where an array is, as the index says it."""
+    where = field(4, start) if start else b""
+    told = field(1, kind) + field(2, shape_message(shape)) + where + (field(5, size) if size else b"")
+    return told + varint(6 << 3 | FOUR_BYTES) + mask(checksum).to_bytes(4, "little")
+
+
+# The files
+
+
+def write_checkpoint(model: SavedModel, prefix: Path) -> None:
+    """Writes the weights of a model, and the state of its optimizer, as a checkpoint that `tf.keras` and Kerata read."""
+    objects = Objects(model)
+    if lost := [variable.path for variable in model.weights if id(variable) not in objects.numbers]:
+        expected = "each weight in a checkpoint must be held by an attribute of a layer, or by a list or dict that is one"
+        raise ValueError(message(model, expected, {"weights": lost[:4]}, "Save them as '.h5'"))
+    if has_state(model):
+        objects.add_optimizer(model)
+    objects.find_paths()
+    index, data = checkpoint_of(objects)
+    with replace_file(f"{prefix}{INDEX}") as first, replace_file(f"{prefix}{DATA}00000-of-00001") as second:
+        first.write_bytes(index)
+        second.write_bytes(data)

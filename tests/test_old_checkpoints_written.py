@@ -1,0 +1,170 @@
+"""Checkpoints that `save_weights` of `tf.keras` writes. Names, places and losses are those of `tf_keras` 2.21."""
+
+import os
+
+import numpy as np
+import pytest
+
+from kerata.legacy import keras2
+from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow.names import build
+from kerata.saving.legacy.checkpoints import Checkpoint
+
+L, tf = keras.layers, build("tfkeras2")[""]
+X, Y = np.ones((4, 6, 4), "float32"), np.ones((4, 1), "float32")
+# The arrays of the checkpoint of `nested`, each with the name that the program gave it.
+VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+INNER = "layer_with_weights-1/layer/layer_with_weights-"
+KEYS = {
+    "layer_with_weights-0/cell/kernel": "lstm/lstm_cell/kernel",
+    "layer_with_weights-0/cell/recurrent_kernel": "lstm/lstm_cell/recurrent_kernel",
+    "layer_with_weights-0/cell/bias": "lstm/lstm_cell/bias",
+    f"{INNER}0/kernel": "id/kernel",
+    f"{INNER}0/bias": "id/bias",
+    f"{INNER}1/gamma": "bn/gamma",
+    f"{INNER}1/beta": "bn/beta",
+    f"{INNER}1/moving_mean": "bn/moving_mean",
+    f"{INNER}1/moving_variance": "bn/moving_variance",
+    "layer_with_weights-2/kernel": "end/kernel",
+    "layer_with_weights-2/bias": "end/bias",
+}
+TRAINED = [name for name in KEYS.values() if "moving" not in name]
+
+
+def nested(optimizer="adam"):
+    x, a = L.Input((6, 4)), L.Input((4,))
+    inner = keras.Model(a, L.BatchNormalization(name="bn")(L.Dense(4, name="id")(a)), name="inner")
+    hidden = L.LSTM(4, return_sequences=True, name="lstm")(x)
+    model = keras.Model(x, L.Dense(1, name="end")(L.Flatten()(L.TimeDistributed(inner)(hidden))))
+    model.compile(optimizer, "mse")
+    return model
+
+
+def test_arrays_stand_where_tf_keras_looks_for_them(tmp_path):
+    model = nested()
+    model.fit(X, Y, verbose=0)
+    model.save_weights(str(tmp_path / "m"))
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint", "m.data-00000-of-00001", "m.index"]
+    assert (tmp_path / "checkpoint").read_text() == 'model_checkpoint_path: "m"\nall_model_checkpoint_paths: "m"\n'
+    with Checkpoint(tmp_path / "m", "m") as found:
+        named = {node.key.removesuffix(VALUE): node.name for node in found.graph() if node.key}
+        assert found.source(f"optimizer/_iterations{VALUE}", "steps").read().dtype == np.int64
+        rate = found.source(f"optimizer/_learning_rate{VALUE}", "rate").read()
+    assert rate.dtype == np.float32 and rate == np.float32(0.001)
+    assert {key: name for key, name in named.items() if not key.startswith("optimizer/")} == KEYS
+    # The state of Adam, by places: m and v of each weight.
+    slots = [f"Adam/{slot}/{name}" for name in TRAINED for slot in ("m", "v")]
+    assert [named[f"optimizer/_variables/{place + 1}"] for place in range(len(slots))] == slots
+    assert len(named) == len(KEYS) + len(slots) + 2
+
+
+# After an epoch, a file, and an epoch: the losses of one more as before, and of one at twice the rate.
+RIGHT = {
+    "SGD": ({"momentum": 0.9}, [2.10381, 1.34719]),
+    "RMSprop": ({"momentum": 0.5, "centered": True}, [0.66831, 0.15388]),
+    "Adam": ({"amsgrad": True}, [2.92420, 1.69464]),
+    "Adagrad": ({"learning_rate": 0.1}, [0.18400, 0.12756]),
+    "Adadelta": ({"learning_rate": 1.0}, [4.52471, 4.33873]),
+    "Adamax": ({}, [2.97965, 1.88770]),
+    "Ftrl": ({"learning_rate": 0.1}, [0.11641, 0.16267]),
+    "AdamW": ({}, [2.92254, 1.69264]),
+}
+R = np.random.RandomState(0)
+A, B = R.rand(16, 6, 4).astype("float32"), R.rand(16, 1).astype("float32")
+
+
+class Scale(L.Layer):
+    def build(self, shape):
+        self.s = self.add_weight(name="s", shape=(), initializer="ones")
+        self.k = self.add_weight(name="k", shape=(shape[-1],), initializer="ones")
+        self.b = self.add_weight(name="b", shape=(), initializer="zeros")
+        super().build(shape)
+
+    def call(self, inputs):
+        return inputs * self.s * self.k + self.b
+
+
+def scaled(kind, config):
+    x = L.Input((6, 4))
+    model = keras.Model(x, L.Dense(1, name="end")(L.Flatten()(Scale(name="sc")(L.Dense(4, name="d")(x)))))
+    r = np.random.RandomState(1)
+    model.set_weights([np.asarray(r.rand(*w.shape), "float32") * 0.3 + 0.1 for w in model.get_weights()])
+    model.compile(getattr(keras.optimizers, kind)(**{"learning_rate": 0.01, **config}), "mse")
+    return model
+
+
+def losses(model):
+    first = model.fit(A, B, batch_size=8, shuffle=False, verbose=0).history["loss"]
+    model.optimizer.learning_rate = 0.02
+    return first + model.fit(A, B, batch_size=8, shuffle=False, verbose=0).history["loss"]
+
+
+@pytest.mark.parametrize("kind", list(RIGHT))
+def test_training_goes_on_from_a_checkpoint(kind, tmp_path):
+    config, right = RIGHT[kind]
+    model = scaled(kind, config)
+    model.fit(A, B, batch_size=8, shuffle=False, verbose=0)
+    model.save_weights(tmp_path / "w.ckpt")
+    again = scaled(kind, config)
+    again.load_weights(tmp_path / "w.ckpt").assert_consumed()
+    np.testing.assert_allclose(losses(again), right, rtol=5e-5)
+
+
+def test_the_product_of_nadam_is_read_from_a_checkpoint(tmp_path):
+    model = nadam()
+    model.fit(A, B, batch_size=8, shuffle=False, verbose=0)
+    model.save_weights(tmp_path / "w")
+    again = nadam()
+    again.load_weights(tmp_path / "w")
+    np.testing.assert_allclose(losses(again), [3.15753, 2.24128], rtol=5e-5)
+
+
+def nadam():
+    model = scaled("Adam", {})
+    model.compile(keras.optimizers.legacy.Nadam(0.01), "mse")
+    return model
+
+
+def constant(value, namespace=keras):
+    model = namespace.models.Sequential([namespace.layers.Dense(1, input_shape=(2,), use_bias=False)])
+    model.set_weights([np.full((2, 1), value)])
+    return model
+
+
+def test_what_was_written_last_is_read(tmp_path):
+    constant(1.0).save_weights(tmp_path / "w.ckpt")
+    model = constant(2.0)
+    model.save_weights(tmp_path / "w.ckpt")
+    # One file of HDF5, as Keras without TensorFlow wrote under any name, beside the older checkpoint.
+    constant(3.0, keras2).save_weights(tmp_path / "w.ckpt")
+    index = os.stat(tmp_path / "w.ckpt.index").st_mtime_ns
+    for nanoseconds, right in [(1, 3.0), (-1, 2.0)]:
+        os.utime(tmp_path / "w.ckpt", ns=(index + nanoseconds, index + nanoseconds))
+        model.load_weights(tmp_path / "w.ckpt")
+        np.testing.assert_array_equal(model.get_weights()[0], np.full((2, 1), right))
+
+
+def test_the_file_checkpoint_says_which_is_the_newest(tmp_path):
+    assert tf.train.latest_checkpoint(str(tmp_path)) is None
+    for epoch in (2, 1):
+        constant(epoch).save_weights(str(tmp_path / "sub" / f'cp"{epoch}'))
+    folder = str(tmp_path / "sub")
+    os.utime(tmp_path / "sub" / 'cp"2.index')
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, 'cp"1')
+    os.remove(tmp_path / "sub" / "checkpoint")
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, 'cp"2')
+
+
+def test_a_name_or_an_argument_says_the_form(tmp_path):
+    model = constant(2.0)
+    model.save_weights(tmp_path / "a", save_format="h5")
+    model.save_weights(tmp_path / "b.hdf5")
+    model.save_weights(tmp_path / "c.keras")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b.hdf5", "c.keras"]
+    with pytest.raises(ValueError, match=r"no name that ends in '\.h5'"):
+        model.save_weights(tmp_path / "d.h5", save_format="tf")
+    with pytest.raises(ValueError, match="must be 'tf' or 'h5'"):
+        model.save_weights(tmp_path / "d", save_format="zip")
+    model.save_weights(tmp_path / "e", save_format="TF")
+    with pytest.raises(FileExistsError, match=r"e\.index"):
+        model.save_weights(tmp_path / "e", overwrite=False)
