@@ -125,6 +125,22 @@ def nadam():
     return model
 
 
+def test_a_schedule_goes_on_from_a_checkpoint(tmp_path):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.5, 1, 0.5)
+    models = [constant(2.0), constant(1.0)]
+    for model in models:
+        model.compile(keras.optimizers.SGD(schedule), "mse")
+    models[0].fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0, batch_size=2)
+    models[0].save_weights(tmp_path / "w")
+    with Checkpoint(tmp_path / "w", "w") as found:
+        # The rate is one that is computed.
+        assert found.has(f"optimizer/_current_learning_rate{VALUE}") and not found.has(f"optimizer/_learning_rate{VALUE}")
+        # Momenta that SGD does not need, and `tf.keras` keeps.
+        np.testing.assert_array_equal(found.source(f"optimizer/_variables/1{VALUE}", "m").read(), np.zeros((2, 1)))
+    models[1].load_weights(tmp_path / "w")
+    assert int(models[1].optimizer.iterations.numpy()) == 2
+
+
 def constant(value, namespace=keras):
     model = namespace.models.Sequential([namespace.layers.Dense(1, input_shape=(2,), use_bias=False)])
     model.set_weights([np.full((2, 1), value)])

@@ -142,8 +142,7 @@ class Objects:
         self.kept += [top, held]
         is_number = isinstance(optimizer.get_config().get("learning_rate"), float)
         name = "learning_rate" if is_number else "current_learning_rate"
-        rate = self.add_array(np.asarray(float(optimizer.learning_rate), "float32"), name)
-        top.children[f"_{name}"] = rate
+        top.children[f"_{name}"] = self.add_array(np.asarray(optimizer.learning_rate, "float32"), name)
         if type(optimizer).__name__ == "Nadam" and None in optimizer.optimizer_state.table:
             product = optimizer.optimizer_state.table[None].get("product")
             if product is not None:
