@@ -84,7 +84,16 @@ OF_ERAS = {
     },
     "legacy.models.OldModel": {
         **dict.fromkeys(
-            ("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets", "_kept_measures"), N
+            (
+                "_other_shapes",
+                "_trained_at_compile",
+                "_held_out",
+                "_shown_totals",
+                "_targets",
+                "_kept_measures",
+                "_step_functions",
+            ),
+            N,
         ),
         "_terms": Look.PARTS,
     },

@@ -39,6 +39,7 @@ from kerata.legacy.measures import compile_arguments, of_columns, of_targets, on
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.scores import Scores, Scoring, drop_none
+from kerata.legacy.step_functions import StepFunctions
 from kerata.legacy.telling import begin_before_reading, rows_of, tell, with_batch_logs
 from kerata.legacy.tensorflow.models import FlowingModel
 from kerata.legacy.totals import Showing
@@ -51,13 +52,22 @@ IGNORED = ("workers", "use_multiprocessing", "max_queue_size", "max_q_size", "nb
 MEASURES = ("metrics", "weighted_metrics")
 
 
-class OldModel(Scoring, Showing, FlowingModel, OldLayer):
+class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     """What a model of Keras 1, Keras 2 and tf.keras could do."""
 
     # Terms of the loss are computed beside the outputs: they are no part of what files hold, and the graph has them already.
     _bookkeeping = {
         **dict.fromkeys(
-            ("_other_shapes", "_trained_at_compile", "_held_out", "_shown_totals", "_targets", "_kept_measures"), Look.NOBODY
+            (
+                "_other_shapes",
+                "_trained_at_compile",
+                "_held_out",
+                "_shown_totals",
+                "_targets",
+                "_kept_measures",
+                "_step_functions",
+            ),
+            Look.NOBODY,
         ),
         "_terms": Look.PARTS,
     }
@@ -114,6 +124,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     def compile(self, *args: object, **kwargs: object) -> None:
         """Sets how the model is trained; the measures have the names that they had then."""
         self._check_constructed()  # type: ignore[attr-defined]
+        vars(self).pop("_step_functions", None)
         self._take_added_losses()
         self._targets = read_targets(self, kwargs.get("target_tensors"))
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
@@ -209,6 +220,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
         callbacks.insert(0, LogsInOrder(self))
+        self._make_train_function()
         with as_compiled(self):
             return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
 
@@ -242,6 +254,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     def evaluate(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and all measures on some data."""
         kwargs.pop("show_accuracy", None)
+        self._make_test_function()
         return self._evaluate(self._translated("evaluate", args, kwargs))
 
     def evaluate_generator(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
@@ -255,6 +268,7 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
     def predict(self, *args: object, **kwargs: object) -> Any:
         """The outputs for some inputs."""
         arguments = self._translated("predict", args, kwargs)
+        self._make_predict_function()
         if self._era != "tfkeras2":
             arguments["x"] = as_long_as_first(arguments["x"])
             if getattr(arguments["x"], "shape", (1,))[:1] == (0,) and isinstance(self.output_shape, tuple):
@@ -317,11 +331,6 @@ class OldModel(Scoring, Showing, FlowingModel, OldLayer):
         """Whether the model computes something else in training."""
         graph = self._graph  # type: ignore[attr-defined]
         return graph is not None and any(depends_on_phase(node) for node in graph.running)
-
-    def _make_train_function(self) -> None:
-        """Nothing: programs are made when they are first needed. Old ones asked for them, before threads used a model."""
-
-    _make_test_function = _make_predict_function = _make_train_function
 
     def reset_states(self) -> None:
         """Sets the kept states of all layers to zero."""

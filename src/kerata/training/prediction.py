@@ -35,7 +35,7 @@ from kerata.training.limits import limit_steps
 from kerata.training.padding import declares_predicted_rows, why_prediction_is_exact
 from kerata.training.prepare import keeps_batch_size, trace_outputs
 from kerata.training.signals import heard
-from kerata.training.step_methods import check_form, note_wide, overrides, pack_x_y_sample_weight
+from kerata.training.step_methods import check_form, note_wide, overrides, pack_x_y_sample_weight, refuse_own_function
 from kerata.training.stepwise import warn_or_raise, weak_numbers
 from kerata.training.trained import TrainedModel
 
@@ -73,6 +73,7 @@ class Predictor:
         # A draw that names no generator takes the process's own.
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
+        refuse_own_function(model, "predict")
         check_form(model, "predict_step")
         # What is known of padded rows, by the shapes of a batch and how many rows are there.
         self.padded: dict[Any, bool] = {}

@@ -54,6 +54,18 @@ def overrides(model: object, name: str) -> bool:
     return False
 
 
+def refuse_own_function(model: object, kind: str) -> None:
+    """Raises where a model makes the function of a step itself: nothing would call it.
+
+    Args:
+        model: the model.
+        kind: `"train"`, `"test"` or `"predict"`.
+    """
+    if overrides(model, f"make_{kind}_function"):
+        expected = f"make_{kind}_function() of its own is not called, for batches and their loop are compiled as one program"
+        raise NotImplementedError(message(model, expected, None, f"Override {kind}_step() in its place"))
+
+
 def has_own_step(model: object, training: bool) -> bool:
     """Whether a step of training or evaluation goes through methods of a user's own."""
     if overrides(model, "train_step" if training else "test_step"):

@@ -35,6 +35,7 @@ from kerata.training.step_methods import (
     overrides,
     pack_x_y_sample_weight,
     read_facts,
+    refuse_own_function,
     takes_training,
     warn_of_inference,
 )
@@ -54,6 +55,7 @@ def make_plan(
     Args:
         model, training, findings, trainable: as of `Plan`.
     """
+    refuse_own_function(model, "train" if training else "test")
     if training:
         warn_of_inference(model)
     own = has_own_step(model, training)
