@@ -1,7 +1,7 @@
 """Networks of `keras.applications` in plain torch, the same layers, channels last in memory; two are torchvision's."""
 
 import torch
-import torchvision
+
 from torch import nn
 
 
@@ -81,10 +81,14 @@ def vgg16() -> list[nn.Module]:
 
 
 def efficientnet_b0() -> list[nn.Module]:
+    import torchvision  # where it is installed
+
     return [torchvision.models.efficientnet_b0(num_classes=10)]
 
 
 def inception_v3() -> list[nn.Module]:
+    import torchvision
+
     return [torchvision.models.inception_v3(num_classes=10, aux_logits=False, init_weights=False)]
 
 
