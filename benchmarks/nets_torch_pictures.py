@@ -1,7 +1,6 @@
 """Networks of `keras.applications` in plain torch, the same layers, channels last in memory; two are torchvision's."""
 
 import torch
-
 from torch import nn
 
 
