@@ -69,8 +69,14 @@ def test_the_weights_that_are_trained_are_those_of_compile():
 def test_it_cannot_be_replaced_and_says_so(era):
     """`Lookahead.inject(model)` of the time puts a function of its own there; `fit` would pass it over."""
     model = dense(ERAS[era])
-    with pytest.raises(NotImplementedError, match=r"`train_function` cannot be replaced.*on_batch_end"):
-        model.train_function = lambda inputs: [0.0]
+    model.train_function = held = lambda inputs: [0.0]
+    model._make_train_function()
+    assert model.train_function is held
+    for call in (model.fit, model.train_on_batch):
+        with pytest.raises(NotImplementedError, match=r"`train_function` cannot be replaced.*on_batch_end"):
+            call(X, Y)
+    model.compile("sgd", "mse")
+    model.train_on_batch(X, Y)
     with pytest.raises(NotImplementedError, match=r"`metrics_updates`.*on_batch_end"):
         model.metrics_updates  # noqa: B018
 

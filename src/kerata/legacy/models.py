@@ -220,7 +220,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         if not any(isinstance(callback, OldHistory) for callback in callbacks):
             callbacks.append(OldHistory())
         callbacks.insert(0, LogsInOrder(self))
-        self._make_train_function()
+        self._start_function("train_function")
         with as_compiled(self):
             return super().fit(callbacks=callbacks, **arguments)  # type: ignore[misc]
 
@@ -254,7 +254,6 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     def evaluate(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
         """The loss and all measures on some data."""
         kwargs.pop("show_accuracy", None)
-        self._make_test_function()
         return self._evaluate(self._translated("evaluate", args, kwargs))
 
     def evaluate_generator(self, *args: object, **kwargs: object) -> Scores | dict[str, Any]:
@@ -268,7 +267,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     def predict(self, *args: object, **kwargs: object) -> Any:
         """The outputs for some inputs."""
         arguments = self._translated("predict", args, kwargs)
-        self._make_predict_function()
+        self._start_function("predict_function")
         if self._era != "tfkeras2":
             arguments["x"] = as_long_as_first(arguments["x"])
             if getattr(arguments["x"], "shape", (1,))[:1] == (0,) and isinstance(self.output_shape, tuple):

@@ -53,6 +53,7 @@ class Scoring:
         return self._score("test_on_batch", "test_step", args, kwargs)
 
     def _score(self, method: str, step: str, args: tuple, kwargs: dict[str, Any]) -> Scores | dict[str, Any]:
+        self._start_function("train_function" if step == "train_step" else "test_function")  # type: ignore[attr-defined]
         arguments = self._translated(method, args, kwargs)  # type: ignore[attr-defined]
         asked = arguments.pop("return_dict", False)
         place = PLACES[method]
@@ -75,6 +76,7 @@ class Scoring:
         return in_order(logs, self._names_of_logs(step), self._era) if asked else self._in_order(logs)  # type: ignore[attr-defined]
 
     def _evaluate(self, arguments: dict[str, Any]) -> Scores | dict[str, Any]:
+        self._start_function("test_function")  # type: ignore[attr-defined]
         asked = arguments.pop("return_dict", False)
         logs = super().evaluate(**drop_none(arguments), return_dict=True)  # type: ignore[misc]
         return in_order(logs, self._names_of_logs("test_step"), self._era) if asked else self._in_order(logs)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ INSTEAD = "Override train_step() in tf.keras, or change weights in a callback's 
 
 
 class StepFunctions:
-    """A model whose functions can be asked for, and not replaced: `fit` runs programs of its own."""
+    """A model whose functions can be asked for; where a program replaces one, `fit` says that it would not call it."""
 
     if TYPE_CHECKING:
         # Of models, beside which this class stands.
@@ -69,17 +69,25 @@ class StepFunctions:
         made = vars(self).setdefault("_step_functions", {})
         if name not in made:
             made[name] = of_iterator(self, name) if self._era == "tfkeras2" else of_list(self, name)
+            made[name].is_of_model = True
 
     def _step_function(self, name: str) -> Callable[..., Any] | None:
         return vars(self).get("_step_functions", {}).get(name)
 
     def _take_step_function(self, name: str, value: object) -> None:
         made = vars(self).setdefault("_step_functions", {})
-        if value is not None and value is not made.get(name):
-            expected = f"`{name}` cannot be replaced: fit(), evaluate() and predict() run programs that are compiled as a whole"
-            raise NotImplementedError(message(self, expected, {name: value}, INSTEAD))
         if value is None:
             made.pop(name, None)
+        else:
+            made[name] = value
+
+    def _start_function(self, name: str) -> None:
+        """Raises where a program has put a function of its own in place of what runs; notes that it is there else."""
+        value = self._step_function(name)
+        if value is not None and not getattr(value, "is_of_model", False):
+            expected = f"`{name}` cannot be replaced: fit(), evaluate() and predict() run programs that are compiled as a whole"
+            raise NotImplementedError(message(self, expected, {name: value}, INSTEAD))
+        self._note_step_function(name)
 
     # What such functions were made of
 
