@@ -141,6 +141,23 @@ def test_a_schedule_goes_on_from_a_checkpoint(tmp_path):
     assert int(models[1].optimizer.iterations.numpy()) == 2
 
 
+def test_no_places_are_said_of_layers_which_are_others_in_tf_keras(tmp_path):
+    x = L.Input((3,))
+    model = keras.Model(x, L.Dense(1)(L.Dense(3)(x) * 2.0 + x))
+    model.compile("sgd", "mse")
+    model.save_weights(tmp_path / "w")
+    with Checkpoint(tmp_path / "w", "w") as found:
+        graph = found.graph()
+    assert list(graph[0].children) == ["layer_with_weights-0", "layer_with_weights-1", "optimizer"]
+    # What an optimizer holds before it is used.
+    assert sorted(graph[graph[0].children["optimizer"]].children) == ["_iterations", "_learning_rate", "_variables"]
+    before = model.get_weights()
+    model.set_weights([0 * w for w in before])
+    model.load_weights(tmp_path / "w")
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def constant(value, namespace=keras):
     model = namespace.models.Sequential([namespace.layers.Dense(1, input_shape=(2,), use_bias=False)])
     model.set_weights([np.full((2, 1), value)])

@@ -146,11 +146,12 @@ class Pairing:
         if placed and all(name in named for name in said.values()) and len(set(said.values())) == len(placed):
             yield from ((name, named[str(layer)]) for name, layer in said.items())
             return
-        if len(placed) == len(model.layers):
-            yield from ((f"{PLACE}{place}", layer) for place, layer in enumerate(model.layers))
-            return
         held = [layer for layer in model.layers if layer.weights]
         count = sum(name.startswith(WEIGHTED) for name in children)
+        # Operations on tensors have other places here and there.
+        if len(placed) == len(model.layers) and count != len(held):
+            yield from ((f"{PLACE}{place}", layer) for place, layer in enumerate(model.layers))
+            return
         if count != len(held):
             raise FileError(
                 message(

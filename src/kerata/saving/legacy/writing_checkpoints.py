@@ -71,6 +71,8 @@ class Objects:
         model: the model.
     """
 
+    says_places = False
+
     def __init__(self, model: SavedModel):
         self.kept: list[Kept] = []
         self.numbers: dict[int, int] = {}
@@ -112,7 +114,9 @@ class Objects:
         of_graph: list[Layer] = getattr(layer, "layers", []) if is_network(layer) else []
         held = 0
         for place, inner in enumerate(of_graph):
-            yield f"{PLACE}{place}", inner
+            # Operations, which are layers too, have other places in `tf.keras`, where a place says which layer is meant.
+            if self.says_places:
+                yield f"{PLACE}{place}", inner
             if inner.weights:
                 yield f"{WEIGHTED}{held}", inner
                 held += 1
@@ -179,8 +183,10 @@ def is_network(layer: Layer) -> bool:
 
 
 def slots_of(model: SavedModel) -> Iterator[tuple[str, np.ndarray | Variable]]:
-    """(name, array) of what the optimizer keeps of each weight, in the order of `tf.keras`."""
+    """(name, array) of what the optimizer keeps of each weight, in the order of `tf.keras`; nothing before it is used."""
     optimizer = model.optimizer
+    if not optimizer.built:
+        return
     kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
     table = optimizer.optimizer_state.table
     groups = SLOTS_IN_ORDER[kind]
@@ -198,7 +204,7 @@ def slots_of(model: SavedModel) -> Iterator[tuple[str, np.ndarray | Variable]]:
 def has_state(model: SavedModel) -> bool:
     """Whether there is an optimizer with a state that files of `tf.keras` have words for."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None or not optimizer.built or home_of(type(optimizer)) is None:
+    if optimizer is None or home_of(type(optimizer)) is None:
         return False
     return CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__) in SLOTS_IN_ORDER
 

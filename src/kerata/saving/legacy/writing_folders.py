@@ -44,6 +44,8 @@ class Described(Objects):
         words: what describes its layers.
     """
 
+    says_places = True
+
     def __init__(self, model: SavedModel, words: Words):
         self.words = words
         self.descriptions: dict[int, dict[str, Any]] = {}
@@ -167,7 +169,7 @@ def describe_folder(model: SavedModel, include_optimizer: bool = True) -> dict[s
     objects.descriptions[0]["training_config"] = training
     objects.find_paths()
     described = {METADATA: metadata_message(objects), PROGRAM: program_message(objects)}
-    if training is not None and has_state(model):
+    if training is not None and model.optimizer.built and has_state(model):
         objects.add_optimizer(model)
         objects.find_paths()
     index, data = checkpoint_of(objects)
