@@ -158,6 +158,15 @@ def test_no_places_are_said_of_layers_which_are_others_in_tf_keras(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_layers_of_a_sequential_are_said_by_places_too(tmp_path):
+    model = keras.Sequential([L.Dense(2, input_shape=(3,)), L.Dropout(0.2), L.Dense(1)])
+    model.save_weights(tmp_path / "w")
+    with Checkpoint(tmp_path / "w", "w") as found:
+        children = found.graph()[0].children
+    assert set(children) == {"layer-0", "layer-1", "layer-2", "layer_with_weights-0", "layer_with_weights-1"}
+    assert children["layer-0"] == children["layer_with_weights-0"] and children["layer-2"] == children["layer_with_weights-1"]
+
+
 def constant(value, namespace=keras):
     model = namespace.models.Sequential([namespace.layers.Dense(1, input_shape=(2,), use_bias=False)])
     model.set_weights([np.full((2, 1), value)])

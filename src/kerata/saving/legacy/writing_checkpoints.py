@@ -114,8 +114,9 @@ class Objects:
         of_graph: list[Layer] = getattr(layer, "layers", []) if is_network(layer) else []
         held = 0
         for place, inner in enumerate(of_graph):
-            # Operations, which are layers too, have other places in `tf.keras`, where a place says which layer is meant.
-            if self.says_places:
+            # Operations, which are layers too, have other places in `tf.keras`, where a place says which layer is meant. A
+            # Sequential has none, and is read by places where it is not built yet.
+            if self.says_places or hasattr(layer, "pop"):
                 yield f"{PLACE}{place}", inner
             if inner.weights:
                 yield f"{WEIGHTED}{held}", inner
