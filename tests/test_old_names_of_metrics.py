@@ -57,3 +57,11 @@ def test_a_model_of_tensorflow_lists_its_metrics_one_by_one(tmp_path):
     assert again.metrics[-1].factor == 3.0
     again.reset_metrics()
     assert float(again.metrics[-1].result()) == 0
+
+
+@pytest.mark.parametrize("name", ["SensitivityAtSpecificity", "SpecificityAtSensitivity", "SparseCategoricalCrossentropy"])
+def test_configs_of_keras_2_make_the_metric_again(name):
+    made = getattr(keras2.metrics, name)(*[0.5] * (name != "SparseCategoricalCrossentropy"), name="m")
+    config = made.get_config()
+    assert not {"class_id", "ignore_class"} & set(config)
+    assert type(made).from_config(config).get_config() == config

@@ -32,6 +32,14 @@ class MetricOfKeras2(Spelled):
         super().__init_subclass__(**kwargs)
         take_columns(cls, "update_state")
 
+    def get_config(self) -> dict[str, Any]:
+        """Without what is not given and the class did not take then."""
+        config = super().get_config()  # type: ignore[misc]
+        if self._row is None or self._row.arguments is None:
+            return config
+        known = {argument.old for argument in self._row.arguments}
+        return {key: value for key, value in config.items() if value is not None or key in known}
+
     @property
     def weights(self) -> list[Variable]:
         """What is kept from batch to batch."""
