@@ -119,8 +119,8 @@ WORKS = (
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
     *(Work(
-        f"steps-{net.lower()}", f"{3 if net == 'VGG16' else 8} steps of {net} on pictures of 160x160, batch 8", "fit", net,
-        samples=24 if net == "VGG16" else 64, batch=8, epochs=1,
+        f"steps-{net.lower()}", f"three steps of {net} on pictures of 160x160, batch 8", "fit", net,
+        samples=24, batch=8, epochs=1,
         implementations=(*KERAS_API, "torch"), max_rounds=3,
         bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),
     ) for net in APPLICATIONS),
