@@ -14,7 +14,7 @@ from kerata.kernels.compiler import apart, compiler_options, compiles_with, kern
 from kerata.kernels.convolution import convolution
 from kerata.kernels.normalization import batch_normalization
 from kerata.kernels.pooling import average_pool, max_pool
-from kerata.kernels.sums import mean_along, sum_of_features, sum_of_rows, with_bias
+from kerata.kernels.sums import mean_along, sum_along, sum_of_features, sum_of_rows, with_bias
 
 
 def numbers(seed, *shape):
@@ -301,6 +301,10 @@ def test_means_of_other_axes_are_plain():
             np.testing.assert_allclose(
                 mean_along(x, axes, keepdims), np.mean(np.asarray(x), axes, keepdims=keepdims), rtol=1e-5, atol=1e-6
             )
+    for axes in ((1, 6), (-7, 1), (1, 1, 2)):
+        for reduce in (mean_along, sum_along):
+            with pytest.raises((ValueError, IndexError)):
+                reduce(x, axes)
     np.testing.assert_allclose(with_bias(x.astype("float16"), jnp.ones(5)), x.astype("float16") + jnp.ones(5))
 
 

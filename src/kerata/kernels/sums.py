@@ -90,7 +90,8 @@ def _is_over_pixels(x: jax.Array, axis: int | Sequence[int] | None) -> bool:
     """Whether an axis is summed in float32 for each row and feature, and there are at least two such."""
     if not prefers_fast_form() or not isinstance(axis, Sequence) or x.dtype != jnp.float32:
         return False
-    return x.ndim > 3 and x.size > 0 and sorted(place % x.ndim for place in axis) == list(range(1, x.ndim - 1))
+    is_there = all(-x.ndim <= place < x.ndim for place in axis)
+    return is_there and x.ndim > 3 and x.size > 0 and sorted(place % x.ndim for place in axis) == list(range(1, x.ndim - 1))
 
 
 def sum_of_rows(x: jax.Array) -> jax.Array:
