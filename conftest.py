@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import sys
 import threading
 
 import pytest
@@ -66,3 +67,6 @@ def fresh_names():
     kerata.utils.set_random_seed(0)
     yield
     forget_lowerings()
+    if installing := sys.modules.get("kerata.legacy.installing"):
+        # A program that a test ran in this process leaves its era in force, for symbolic tensors too.
+        installing.uninstall()
