@@ -96,7 +96,8 @@ class Worker:
         environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="1", TERM="xterm-256color")
         environment["KERATA_PROGRAM_CACHE"] = "0"  # what is compiled in one run must not be found in the next
         environment |= {"KERAS_HOME": str(scratch / "keras"), "COLUMNS": "100", "LINES": "40"}
-        for variable in ("KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR", "PYTHONPATH"):
+        # Installed packages come with bytecode; ours, which are run from a checkout, may write theirs.
+        for variable in ("KERAS_BACKEND", "JAX_COMPILATION_CACHE_DIR", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
             environment.pop(variable, None)
         if backend := MODULES.get(implementation, ("", ""))[1]:
             environment["KERAS_BACKEND"] = backend
