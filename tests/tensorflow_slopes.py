@@ -26,6 +26,8 @@ k = tf.ragged.constant([[1.0, 2.0], [3.0]])
 """
 
 CASES = """
+[tf.norm(z, ord=1), tf.norm(z, 1, 0, True), tf.norm(z * 0.0, ord=np.inf), tf.norm(tf.abs(z[1:] - 1.0), ord=np.inf)]
+[tf.norm(tf.linalg.diag(z), ord=1, axis=[0, 1]), tf.norm(m, np.inf, axis=(-2, -1), keepdims=True), tf.norm(x, 1, axis=-1)]
 tf.math.reciprocal_no_nan(z)
 tf.math.xdivy(z, tf.constant([0.0, 4.0, 3.0]))
 tf.math.xlogy(z[:2], u)

@@ -198,3 +198,17 @@ def test_loops_by_hand_leave_out_masked_steps():
     np.testing.assert_allclose(single.numpy(), [[1.22038, 1.00594, 0], [1.39864, 0, 0]], atol=1e-5)
     whole = keras.losses.sparse_categorical_crossentropy(y, found).numpy()
     np.testing.assert_allclose(whole, [[1.22038, 1.00594, 1.55474], [1.39864] * 3], atol=1e-5)
+
+
+def test_graphs_of_tensorflow_bound_probabilities_otherwise_than_single_operations():
+    """From tf_keras 2.21: a graph adds 1 and epsilon first, so that in 32 bits 1 - p + epsilon is another number."""
+    model = keras.models.Sequential([keras.layers.Dense(1, kernel_initializer="ones", input_shape=(1,))])
+    x, y = np.float32([[1.6]]), np.float32([[0.0]])
+    for loss in ("binary_crossentropy", keras.losses.BinaryCrossentropy()):
+        model.compile("sgd", loss)
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(15.24924, rel=1e-6)
+    model.compile("sgd", "binary_crossentropy", run_eagerly=True)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(15.33324, rel=1e-6)
+    loss = keras.losses.BinaryCrossentropy()
+    assert loss(y, tf.constant(x)).numpy() == pytest.approx(15.33324, rel=1e-6)
+    assert tf.function(loss)(tf.constant(y), tf.constant(x)).numpy() == pytest.approx(15.24924, rel=1e-6)

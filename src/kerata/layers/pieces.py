@@ -44,6 +44,16 @@ def in_pieces(pieces: Pieces | None) -> Within:
     return Within(_local, pieces=pieces)
 
 
+def as_asked(python: bool) -> Within:
+    """Within the block, batches run as Python because `compile(run_eagerly=True)` asked for it; with False they do not."""
+    return Within(_local, asked=python)
+
+
+def runs_as_asked() -> bool:
+    """Whether `compile(run_eagerly=True)` asked for what runs now."""
+    return getattr(_local, "asked", None) or False
+
+
 def piece_of(layer: Whole, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Given | None":
     """What a layer's call is given, with its program; `None` where it is to run as it is."""
     pieces: Pieces | None = getattr(_local, "pieces", None)

@@ -24,6 +24,7 @@ from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import first_within, larger
 from kerata.legacy.spelling import Spelled
 from kerata.legacy.tensorflow.nn import sigmoid_loss, slope_of_rest
+from kerata.legacy.tensorflow.tape import is_graph
 from kerata.losses.loss import as_array, fit_ranks
 from kerata.metrics import MeanMetricWrapper
 
@@ -32,9 +33,10 @@ def of_probabilities(y_true: Array, p: Array) -> Array:
     """-(y log(p + e) + (1 - y) log(1 - p + e)), with p from e to 1 - e."""
     small = backend.epsilon()
     p = first_within(p, small, 1.0 - small)
-    # Without the bound, which is never met, XLA adds the two constants first: 1 + e is another number in 32 bits.
-    rest = larger(1.0 - p, 0.0)
-    return -(y_true * jnp.log(p + small) + (1.0 - y_true) * jnp.log(rest + small))
+    # 1 + e is another number in 32 bits. A graph of TensorFlow, as in `fit`, adds these two constants first. So would XLA
+    # outside of programs, without the bound, which is never met.
+    rest = (1.0 + small) - p if is_graph() else larger(1.0 - p, 0.0) + small
+    return -(y_true * jnp.log(p + small) + (1.0 - y_true) * jnp.log(rest))
 
 
 def bounded(p: Array) -> Array:

@@ -22,7 +22,7 @@ from kerata.engine.numbers import NumbersNeeded, need_of
 from kerata.engine.program import make_fed_step
 from kerata.engine.types import AnyArray, Array
 from kerata.kernels.lowerings import forget_lowerings
-from kerata.layers.pieces import Pieces, in_pieces
+from kerata.layers.pieces import Pieces, as_asked, in_pieces
 from kerata.training.plan import Constants, Step
 from kerata.training.trained import TrainedModel
 
@@ -92,7 +92,7 @@ def make_stepwise(
             if number > first or fresh:
                 state = reset(state)
             for index in range(start if number == first else 0, stop):
-                with in_pieces(pieces):
+                with in_pieces(pieces), as_asked(pieces is None):
                     state = fed(state, *given, np.int32(number), np.int32(offset + index * batch_size))
                 forget_lowerings()
             rows[number] = np.asarray(step.results(state)["numbers"])

@@ -14,7 +14,7 @@ from kerata.base.types import DTypeLike
 from kerata.engine.numbers import known, numbers_of
 from kerata.engine.scope import unknown_size
 from kerata.engine.types import Array, HasArray, HostArray, TensorLike
-from kerata.kernels.maxima import first_larger, first_smaller, first_within
+from kerata.kernels.maxima import first_larger, first_smaller, first_within, largest, magnitude
 from kerata.legacy.tensorflow.calls import Function, convert, ints, on_host
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
 from kerata.legacy.tensorflow.on_host import node_of
@@ -241,10 +241,22 @@ def top_k(x: ArrayLike, k: SupportsInt, ordered: bool) -> TopK:
 
 
 def norm(tensor: ArrayLike, kind: NormKind, axis: Ints, keepdims: bool) -> Array:
-    if axis is None:
-        found = jnp.linalg.norm(jnp.ravel(tensor), ord=norm_kind(kind))
-        return jnp.reshape(found, (1,) * np.ndim(tensor)) if keepdims else found
-    return jnp.linalg.norm(jnp.asarray(tensor), ord=norm_kind(kind, axis), axis=ints(axis), keepdims=bool(keepdims))
+    x, axes = jnp.asarray(tensor), ints(axis)
+    if kind not in (1, np.inf):
+        if axis is None:
+            found = jnp.linalg.norm(jnp.ravel(x), ord=norm_kind(kind))
+            return jnp.reshape(found, (1,) * x.ndim) if keepdims else found
+        return jnp.linalg.norm(x, ord=norm_kind(kind, axis), axis=axes, keepdims=bool(keepdims))
+    # Of numbers and maxima, with the slopes of these.
+    first, last = axes if isinstance(axes, tuple) else (axes, None)
+    found = magnitude(x)
+    if kind == 1:
+        found = jnp.sum(found, first, keepdims=True)
+        found = found if last is None else largest(found, axis=last, keepdims=True)
+    else:
+        found = found if last is None else jnp.sum(found, last, keepdims=True)
+        found = largest(found, axis=first, keepdims=True)
+    return found if keepdims else jnp.squeeze(found, axes)
 
 
 def norm_kind(kind: NormKind, axis: Ints = None) -> NormKind | None:

@@ -513,7 +513,7 @@ def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[...
         objects = [leaves[n] for n in places]
         others = [np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf for leaf in without(leaves, places)]
         facts = facts_of(objects)
-        which = tuple(fact[:3] for fact in facts)
+        which, graph = tuple(fact[:3] for fact in facts), is_graph()
 
         def pure(values: list[Any]) -> object:
             filled = list(others)
@@ -522,14 +522,15 @@ def followed(function: Callable[..., Any], key: Hashable = None) -> Callable[...
             for (place, kind, name), value in zip(which, values[len(places) :], strict=True):
                 note(values[place], kind, (name, value) if name else value)
             args, kwargs = jax.tree.unflatten(treedef, filled)
-            found = function(*args, **kwargs)
+            with as_graph(graph):
+                found = function(*args, **kwargs)
             return jax.tree.map(jnp.asarray, narrowed(found)), logits_of(found)
 
         if has_symbolic((args, kwargs)):
             return function(*plain(args), **plain(kwargs))
         objects += [fact[3] for fact in facts]
         fixed = key_of(without(leaves, places))
-        whole = (key, treedef, tuple(places), which, fixed)
+        whole = (key, treedef, tuple(places), which, fixed, graph)
         call = Call(pure, once=True) if key is None or fixed is None else kept_call(pure, whole)
         return make_call(call, objects, [narrow(one) for one in objects], wrap_noted)
 

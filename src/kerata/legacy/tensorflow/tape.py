@@ -24,6 +24,7 @@ from kerata.engine.scope import in_scope
 from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.compiler import compiler_options
+from kerata.layers.pieces import runs_as_asked
 from kerata.legacy.tensorflow import tensor as tensor_module
 from kerata.legacy.tensorflow.by_place import Asked, TableGradient, by_place_of
 from kerata.legacy.tensorflow.nest import flatten as leaves_of
@@ -78,7 +79,7 @@ def as_graph(is_so: bool) -> Iterator[None]:
 def is_graph() -> bool:
     """Whether TensorFlow would have a graph here, and so see which operation gave a tensor."""
     said = getattr(_local, "graph", None)
-    return in_scope() if said is None else said
+    return in_scope() and not runs_as_asked() if said is None else said
 
 
 def inside_call() -> bool:
