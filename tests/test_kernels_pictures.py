@@ -11,7 +11,7 @@ from jax import lax
 from kerata import layers
 from kerata.engine.scope import Scope
 from kerata.kernels.compiler import apart, compiler_options, compiles_with, kernel_form
-from kerata.kernels.convolution import convolution
+from kerata.kernels.convolution import convolution, transposed_convolution
 from kerata.kernels.normalization import batch_normalization
 from kerata.kernels.pooling import average_pool, max_pool
 from kerata.kernels.sums import mean_along, sum_along, sum_of_features, sum_of_rows, with_bias
@@ -203,6 +203,8 @@ POOLINGS = {
     "volume": ((4, 5, 6), (2, 2, 2), None, "VALID"),
     "volume, overlapping": ((4, 5, 6), (3, 2, 3), (1, 2, 2), "SAME"),
     "a window too large to write out": ((10, 9), (9, 9), (1, 1), "SAME"),
+    "large windows side by side": ((19, 9), (9, 9), None, "VALID"),
+    "longer than two strides": ((9, 11), (5, 4), (2, 1), "SAME"),
 }
 
 
@@ -215,6 +217,17 @@ def test_pooling_equals_its_plain_form(pool, case):
 
     def operation(x):
         return pool(x, window, strides, padding)
+
+    assert_same(*both_forms(operation, x))
+
+
+def test_average_pooling_has_gradients_of_gradients():
+    """Means are linear: the gradient of a gradient's square is that of the plain form too."""
+    x = numbers(0, 2, 7, 8, 3)
+
+    def operation(x):
+        inner = jax.grad(lambda x: weighted(average_pool(x, (3, 2), (2, 3), "SAME") ** 3))
+        return inner(x) ** 2
 
     assert_same(*both_forms(operation, x))
 
@@ -325,3 +338,28 @@ def test_no_sum_takes_windows(kind):
         jax.jit(jax.grad(loss, (0, 1, 2))).lower(x, gamma, kernel).compile(compiler_options=compiler_options("cpu")).as_text()
     )
     assert "reduce-window(" not in text
+
+
+FORWARD = {
+    "convolution": lambda x: convolution(x, numbers(1, 3, 2, 3, 4), (2, 1), "SAME"),
+    "by itself": lambda x: convolution(x, numbers(1, 3, 2, 1, 6), (1, 1), "VALID", groups=3),
+    "kernel": lambda x: convolution(numbers(1, 2, 6, 5, 2), x[0, :3, :2, None][:, :, [0, 0]], (1, 1)),
+    "enlarged": lambda x: transposed_convolution(x, numbers(1, 3, 2, 4, 3), (2, 1), [(1, 1), (0, 1)], (1, 1)),
+    "largest": lambda x: max_pool(x, (3, 2), (2, 2), "SAME"),
+    "mean": lambda x: average_pool(x, (3, 2), (2, 1), "SAME"),
+    "bias": lambda x: with_bias(x, x[0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("case", FORWARD)
+def test_derivatives_forward_and_of_derivatives_equal_those_of_the_plain_form(case):
+    x, along = numbers(0, 2, 5, 4, 3), numbers(5, 2, 5, 4, 3)
+
+    def derivatives(form):
+        with kernel_form(form):
+            loss = lambda x: weighted(jnp.sin(FORWARD[case](x)))  # noqa: E731
+            once, twice = jax.jvp(loss, (x,), (along,)), jax.jvp(jax.grad(loss), (x,), (along,))[1]
+            many = jax.vmap(lambda along: jax.jvp(loss, (x,), (along,))[1])(jnp.stack([along, x]))
+            return once, twice, many, jax.grad(lambda x: jnp.sum(jax.grad(loss)(x) * along))(x)
+
+    assert_same(jax.jit(lambda: derivatives("plain"))(), jax.jit(lambda: derivatives("fast"))())

@@ -117,4 +117,9 @@ def flops_of_product(operation: Operation) -> float | None:
         kernel = operation.invars[1].aval.shape
         filters = kernel[params["dimension_numbers"].rhs_spec[0]]
         return 2.0 * float(np.prod(operation.outvars[0].aval.shape)) * float(np.prod(kernel)) / max(filters, 1)
+    if name in ("convolve", "spread", "correlate"):
+        # Of `kerata.kernels.convolution`: one convolution, whichever of its three arrays is the result.
+        kernel = operation.outvars[0] if name == "correlate" else operation.invars[1]
+        output = (operation.invars[0].aval.shape[0], *params["fixed"].output)
+        return 2.0 * float(np.prod(output)) * float(np.prod(kernel.aval.shape))
     return None

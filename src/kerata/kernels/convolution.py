@@ -24,8 +24,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.primitives import Shape, define
 from kerata.kernels.sums import sums_of_features
-from kerata.kernels.typed import map_rows, own_batching, own_gradient
+from kerata.kernels.typed import Primitive, bilinear_gradients, bind, map_rows
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
 DIRECT_TAPS = 32
@@ -161,52 +162,22 @@ def plain_convolution(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> ja
 # The three operations. Each is a function of the geometry and of two arrays, linear in both.
 
 
-@own_gradient(0)
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """y = conv(x, w): (batch, *output, filters)."""
-    return batched(form_output, geometry)(x, kernel)
+    return bind(_convolve, x, kernel, fixed=geometry)
 
 
-@own_gradient(0)
 def spread(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
     """dx: the output's gradient, brought back to the pixels it came from. (batch, *picture, channels)."""
-    return batched(form_input_gradient, geometry)(g, kernel)
+    return bind(_spread, g, kernel, fixed=geometry)
 
 
-@own_gradient(0)
 def correlate(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     """dw: for a tap, the pixels under it times the output's gradient. (*window, channels / groups, filters)."""
-    return batched(form_kernel_gradient, geometry)(x, g)
+    return bind(_correlate, x, g, fixed=geometry)
 
 
-Pair = tuple[jax.Array, jax.Array]
 Bilinear = Callable[[Geometry, jax.Array, jax.Array], jax.Array]
-
-
-def keep_both(operation: Bilinear) -> Callable[[Geometry, jax.Array, jax.Array], tuple[jax.Array, Pair]]:
-    """The forward half of a bilinear operation's derivative: what it needs later is its two operands."""
-
-    def forward(geometry: Geometry, a: jax.Array, b: jax.Array) -> tuple[jax.Array, Pair]:
-        return operation(geometry, a, b), (a, b)
-
-    return forward
-
-
-def back_from_output(geometry: Geometry, kept: Pair, g: jax.Array) -> Pair:
-    return spread(geometry, g, kept[1]), correlate(geometry, kept[0], g)
-
-
-def back_from_input(geometry: Geometry, kept: Pair, h: jax.Array) -> Pair:
-    return convolve(geometry, h, kept[1]), correlate(geometry, h, kept[0])
-
-
-def back_from_kernel(geometry: Geometry, kept: Pair, v: jax.Array) -> Pair:
-    return spread(geometry, kept[1], v), convolve(geometry, kept[0], v)
-
-
-convolve.defvjp(keep_both(convolve), back_from_output)
-spread.defvjp(keep_both(spread), back_from_input)
-correlate.defvjp(keep_both(correlate), back_from_kernel)
 
 
 def form_output(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -358,28 +329,53 @@ def pad_pixels(x: jax.Array, pads: Sequence[tuple[int, int]], spacing: Sequence[
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
 
 
-# Populations.
+# As JAX knows them.
 
 
 @functools.lru_cache(maxsize=1024)
-def batched(form: Bilinear, geometry: Geometry) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """`form` for one geometry, with its own rule under `vmap`.
+def fenced(form: Bilinear, geometry: Geometry) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """`form` for one geometry, apart, lest its operands be computed again in the order in which a transpose reads them."""
+    return apart(functools.partial(form, geometry))
 
-    JAX would make groups of channels out of the members, an order for which there is no fast kernel. Here members
-    that share a kernel become one larger batch, and others take turns: each is work enough for all cores. It
-    runs apart, lest its operands be computed again in the order in which a transpose reads them.
+
+def bilinear(name: str, form: Bilinear, shape: Callable[[Geometry, Shape, Shape], Shape]) -> Primitive:
+    """A primitive of two arrays.
+
+    Of many, JAX would make groups of channels, an order for which there is no fast kernel. Here members that share a kernel
+    become one larger batch, and others take turns: each is work enough for all cores.
     """
-    operation = own_batching(apart(functools.partial(form, geometry)))
 
-    @operation.def_vmap
-    def rule(members: int, is_batched: list[bool], a: jax.Array, b: jax.Array) -> tuple[jax.Array, bool]:
-        if not is_batched[1] and form is not form_kernel_gradient:
-            merged = operation(a.reshape(members * a.shape[1], *a.shape[2:]), b)
-            return merged.reshape(members, a.shape[1], *merged.shape[1:]), True
+    def run(geometry: Geometry, a: jax.Array, b: jax.Array) -> jax.Array:
+        return fenced(form, geometry)(a, b)
+
+    def many(arrays: Sequence[jax.Array], axes: Sequence[int | None], geometry: Geometry) -> tuple[jax.Array, int]:
+        a, b = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+        members = a.shape[0] if axes[0] is not None else b.shape[0]
+        if axes[1] is None and form is not form_kernel_gradient:
+            merged = bind(primitive, a.reshape(members * a.shape[1], *a.shape[2:]), b, fixed=geometry)
+            return merged.reshape(members, a.shape[1], *merged.shape[1:]), 0
 
         def one(i: jax.Array) -> jax.Array:
-            return operation(a[i] if is_batched[0] else a, b[i] if is_batched[1] else b)
+            return bind(primitive, a if axes[0] is None else a[i], b if axes[1] is None else b[i], fixed=geometry)
 
-        return map_rows(one, jnp.arange(members)), True
+        return map_rows(one, jnp.arange(members)), 0
 
-    return operation
+    primitive = define(name, run, shape, many)
+    return primitive
+
+
+Gradient = Callable[[Geometry, jax.Array, jax.Array, jax.Array], jax.Array]
+
+
+def gradients(primitive: Primitive, by_first: Gradient, by_second: Gradient) -> None:
+    """Its gradients, each from the gradient of its result and its two operands."""
+    bilinear_gradients(primitive, by_first, by_second)
+
+
+_convolve = bilinear("convolve", form_output, lambda of, x, kernel: (x[0], *of.output, kernel[-1]))
+_spread = bilinear("spread", form_input_gradient, lambda of, g, kernel: (g[0], *of.picture, kernel[-2] * of.groups))
+_correlate = bilinear("correlate", form_kernel_gradient, lambda of, x, g: (*of.kernel, x[-1] // of.groups, g[-1]))
+
+gradients(_convolve, lambda of, g, x, w: spread(of, g, w), lambda of, g, x, w: correlate(of, x, g))
+gradients(_spread, lambda of, h, g, w: convolve(of, h, w), lambda of, h, g, w: correlate(of, h, g))
+gradients(_correlate, lambda of, v, x, g: spread(of, g, v), lambda of, v, x, g: convolve(of, x, v))

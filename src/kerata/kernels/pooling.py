@@ -10,7 +10,7 @@ or a sum over a small window is also the maximum or the sum of a few strided sli
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,17 @@ import numpy as np
 from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
-from kerata.kernels.convolution import pad_pixels, standardize_padding, window_slices
-from kerata.kernels.typed import own_gradient
+from kerata.kernels.convolution import standardize_padding, window_slices
+from kerata.kernels.primitives import linear, transposed
+from kerata.kernels.typed import bind, own_derivative
 
 Sizes = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
 # A window of more pixels than this would make a program too long to be worth its compilation.
 WRITTEN_OUT = 64
+# Stands where no window has won.
+NO_TAP = 255
 
 
 def max_pool(
@@ -53,7 +56,7 @@ def max_pool(
     window, strides, pads = standardize_window(x, window, strides, padding)
     if not prefers_fast_form() or math.prod(window) > WRITTEN_OUT:
         return plain_max_pool(x, window, strides, pads)
-    return largest(window, strides, pads, tuple(x.shape[1:-1]), x)
+    return largest(Windows(window, strides, pads, tuple(x.shape[1:-1])), x)
 
 
 def average_pool(
@@ -71,16 +74,14 @@ def average_pool(
     Array([ 2.5,  4.5, 10.5, 12.5], dtype=float32)
     """
     window, strides, pads = standardize_window(x, window, strides, padding)
-    if prefers_fast_form() and math.prod(window) <= WRITTEN_OUT:
-        padded = pad_pixels(x, pads, (1,) * len(window))
-        total = functools.reduce(jnp.add, window_slices(padded, window, strides, (1,) * len(window)))
+    if prefers_fast_form() and math.prod((k - 1) // s + 1 for k, s in zip(window, strides)) <= WRITTEN_OUT:
+        total = bind(_sums, x, fixed=Windows(window, strides, pads, tuple(x.shape[1:-1])))
     else:
-        total = lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *window_arguments(window, strides, pads))
+        total = plain_sum_pool(x, window, strides, pads)
     if not any(low or high for low, high in pads):
         return total / math.prod(window)
     ones = jnp.ones((1, *x.shape[1:-1], 1), x.dtype)
-    count = lax.reduce_window(ones, np.zeros((), x.dtype), lax.add, *window_arguments(window, strides, pads))
-    return total / count
+    return total / plain_sum_pool(ones, window, strides, pads)
 
 
 def standardize_window(
@@ -106,20 +107,47 @@ def plain_max_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], 
     return lax.reduce_window(x, lowest(x.dtype), lax.max, *window_arguments(window, strides, pads))
 
 
-@own_gradient(0, 1, 2, 3)
-def largest(window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, x: jax.Array) -> jax.Array:
-    return functools.reduce(jnp.maximum, pooled_slices(window, strides, pads, x))
+def plain_sum_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> jax.Array:
+    return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *window_arguments(window, strides, pads))
 
 
-def pooled_slices(window: Sizes, strides: Sizes, pads: Pads, x: jax.Array) -> list[jax.Array]:
-    if any(low or high for low, high in pads):
-        x = lax.pad(x, lowest(x.dtype), [(0, 0, 0), *((low, high, 0) for low, high in pads), (0, 0, 0)])
-    return window_slices(x, window, strides, (1,) * len(window))
+class Windows(NamedTuple):
+    """All that is fixed of a pooling: how the windows lie over the pictures."""
+
+    window: Sizes
+    strides: Sizes
+    pads: Pads
+    picture: Sizes
+
+    @property
+    def output(self) -> Sizes:
+        return tuple(
+            (size + low + high - k) // s + 1
+            for size, (low, high), k, s in zip(self.picture, self.pads, self.window, self.strides)
+        )
 
 
-def largest_forward(window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+@own_derivative(0)
+def largest(windows: Windows, x: jax.Array) -> jax.Array:
+    return functools.reduce(jnp.maximum, slices_of(windows, x, lowest(x.dtype)))
+
+
+@largest.defjvp
+def _largest_along(windows: Windows, primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    y, winner = largest_and_winner(windows, *primals)
+    return y, bind(_picked, winner, *tangents, fixed=windows)
+
+
+def slices_of(windows: Windows, x: jax.Array, filling: np.ndarray) -> list[jax.Array]:
+    """For every tap the pixels under it, of pictures with something around them."""
+    if any(low or high for low, high in windows.pads):
+        x = lax.pad(x, filling, [(0, 0, 0), *((low, high, 0) for low, high in windows.pads), (0, 0, 0)])
+    return window_slices(x, windows.window, windows.strides, (1,) * len(windows.window))
+
+
+def largest_and_winner(windows: Windows, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The maximum, and the tap it came from: one byte, which the backward pass reads instead of x and y."""
-    y, *others = pooled_slices(window, strides, pads, x)
+    y, *others = slices_of(windows, x, lowest(x.dtype))
     winner = jnp.zeros(y.shape, jnp.uint8)
     for tap, pixels in enumerate(others, start=1):
         winner = jnp.where(pixels > y, jnp.uint8(tap), winner)
@@ -127,42 +155,71 @@ def largest_forward(window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, x
     return y, winner
 
 
-def largest_backward(
-    window: Sizes, strides: Sizes, pads: Pads, picture: Sizes, winner: jax.Array, g: jax.Array
-) -> tuple[jax.Array]:
-    nothing = jnp.zeros((), g.dtype)
-    if window == strides:
-        # Every pixel belongs to one window, and takes its gradient if it won.
-        taps = np.arange(math.prod(window), dtype=np.uint8).reshape(window)
-        taps = taps.reshape(1, *(n for k in window for n in (1, k)), 1)
-        apart = (g.shape[0], *(n for out in g.shape[1:-1] for n in (out, 1)), g.shape[-1])
-        dx = jnp.where(winner.reshape(apart) == taps, g.reshape(apart), nothing)
-        dx = dx.reshape(g.shape[0], *(out * k for out, k in zip(g.shape[1:-1], window)), g.shape[-1])
-    else:
-        dx = gather_windows(window, strides, winner, g)
-    edges = [(-low, size + low - have, 0) for size, (low, _), have in zip(picture, pads, dx.shape[1:-1])]
-    return (lax.pad(dx, nothing, [(0, 0, 0), *edges, (0, 0, 0)]),)
+def pick(windows: Windows, winner: jax.Array, x: jax.Array) -> jax.Array:
+    """Of the pixels under each window the one under its winner."""
+    nothing = np.zeros((), x.dtype)
+    parts = [jnp.where(winner == tap, part, nothing) for tap, part in enumerate(slices_of(windows, x, nothing))]
+    return functools.reduce(jnp.add, parts)
 
 
-def gather_windows(window: Sizes, strides: Sizes, winner: jax.Array, g: jax.Array) -> jax.Array:
-    """The gradient where windows overlap or leave gaps, for the pixels from the first window's first on.
+def sum_windows(windows: Windows, x: jax.Array) -> jax.Array:
+    """The sum of the pixels under each window."""
+    if math.prod(windows.window) > WRITTEN_OUT:
+        return plain_sum_pool(x, *windows[:3])
+    return functools.reduce(jnp.add, slices_of(windows, x, np.zeros((), x.dtype)))
 
-    A pixel's place modulo the stride says which taps can meet it. So there are as many small pictures as such
-    places, each a sum over its taps, and they are woven together in the end.
+
+def spread(windows: Windows, *winner_and_g: jax.Array) -> jax.Array:
+    """What the windows give to their pixels: to all of them, or each to the pixel under its winner."""
+    *winner, g = winner_and_g
+    dx = gather_windows(windows.window, windows.strides, g, *winner)
+    edges = [(-low, size + low - have, 0) for size, (low, _), have in zip(windows.picture, windows.pads, dx.shape[1:-1])]
+    return lax.pad(dx, jnp.zeros((), dx.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+
+
+def of_output(windows: Windows, *shapes: Sizes) -> Sizes:
+    return (shapes[-1][0], *windows.output, shapes[-1][-1])
+
+
+def of_picture(windows: Windows, *shapes: Sizes) -> Sizes:
+    return (shapes[-1][0], *windows.picture, shapes[-1][-1])
+
+
+_sums = linear("window_sums", sum_windows, of_output)
+_spread_sums = linear("spread_sums", spread, of_picture)
+_picked = linear("window_winners", pick, of_output)
+_spread_winners = linear("spread_winners", spread, of_picture)
+transposed(_sums, _spread_sums)
+transposed(_picked, _spread_winners)
+
+
+def gather_windows(window: Sizes, strides: Sizes, g: jax.Array, winner: jax.Array | None = None) -> jax.Array:
+    """What the windows give to their pixels, from the first window's first on: to all of them, or to the winner's tap.
+
+    A pixel lies in the window that begins less than a stride before it, and in as many before that as the window reaches:
+    a sum of as many terms, in each of which the pixels between two strides ask for a tap of their own.
     """
     nothing = jnp.zeros((), g.dtype)
     reach = [(k - 1) // s for k, s in zip(window, strides)]
     size = [out + r for out, r in zip(g.shape[1:-1], reach)]
-    woven = {place: jnp.zeros((g.shape[0], *size, g.shape[-1]), g.dtype) for place in np.ndindex(*strides)}
-    for tap, offset in enumerate(np.ndindex(*window)):
-        place = tuple(t % s for t, s in zip(offset, strides))
-        edges = [(t // s, r - t // s, 0) for t, s, r in zip(offset, strides, reach)]
-        part = jnp.where(winner == tap, g, nothing)
-        woven[place] += lax.pad(part, nothing, [(0, 0, 0), *edges, (0, 0, 0)])
-    dx = jnp.stack(list(woven.values())).reshape(*strides, *g.shape[:1], *size, g.shape[-1])
-    rank = len(window)  # (*strides, batch, *size, channels)
-    dx = dx.transpose(rank, *(axis for i in range(rank) for axis in (rank + 1 + i, i)), 2 * rank + 1)
+    apart = (g.shape[0], *(n for total in size for n in (total, 1)), g.shape[-1])
+    edges = [(0, 0, 0), *((r, r, 0) for r in reach), (0, 0, 0)]
+    padded = [lax.pad(g, nothing, edges)] + ([] if winner is None else [lax.pad(winner, np.uint8(NO_TAP), edges)])
+    dx = nothing
+    for back in np.ndindex(*(r + 1 for r in reach)):
+        first = (0, *(r - b for r, b in zip(reach, back)), 0)
+        last = (g.shape[0], *(f + n for f, n in zip(first[1:], size)), g.shape[-1])
+        given, *won = (lax.slice(one, first, last).reshape(apart) for one in padded)
+        taps = taps_at(window, strides, back)
+        dx = dx + jnp.where(won[0] == taps if won else taps != NO_TAP, given, nothing)
     return dx.reshape(g.shape[0], *(n * s for n, s in zip(size, strides)), g.shape[-1])
 
 
-largest.defvjp(largest_forward, largest_backward)
+def taps_at(window: Sizes, strides: Sizes, back: Sizes) -> np.ndarray:
+    """The tap under which each pixel of a stride lies in the window so many strides before: (1, 1, stride, 1, stride, 1)."""
+    places = np.indices(strides)
+    offsets = [place + b * s for place, b, s in zip(places, back, strides)]
+    inside = np.all([offset < k for offset, k in zip(offsets, window)], axis=0)
+    clipped = tuple(np.minimum(offset, k - 1) for offset, k in zip(offsets, window))
+    taps = np.where(inside, np.ravel_multi_index(clipped, window), NO_TAP).astype(np.uint8)
+    return taps.reshape(1, *(n for s in strides for n in (1, s)), 1)

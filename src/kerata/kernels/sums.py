@@ -6,12 +6,15 @@
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.interpreters import ad
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.typed import own_gradient
+from kerata.kernels.primitives import Shape, define
+from kerata.kernels.typed import as_array, bind, is_asked_for, is_nothing, nothing_for
 
 # How many numbers of an axis XLA adds up at once: above 32 it takes windows, which cost ten times as much.
 ADDED_AT_ONCE = 32
@@ -105,21 +108,41 @@ def with_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
     """x (rows, *picture, features) + bias (features,)."""
     if not prefers_fast_form() or x.ndim < 3 or not x.dtype == bias.dtype == jnp.float32:
         return x + bias
-    return _with_bias(x, bias)
+    return bind(_biased, x, bias, fixed=None)
 
 
-@own_gradient()
-def _with_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+def _add(_: None, x: jax.Array, bias: jax.Array) -> jax.Array:
     return x + bias
 
 
-def _forward(x: jax.Array, bias: jax.Array) -> tuple[jax.Array, None]:
-    return _with_bias(x, bias), None
+def _add_many(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
+    x, bias = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+    if axes[1] is None:
+        return x + bias, 0
+    return x + bias.reshape(len(bias), *[1] * (arrays[0].ndim - (axes[0] is not None) - 1), -1), 0
 
 
-def _backward(kept: None, g: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _as_first(_: None, x: Shape, bias: Shape) -> Shape:
+    return x
+
+
+_biased = define("with_bias", _add, _as_first, _add_many)
+
+
+def _along(primals: Sequence[jax.Array], tangents: Sequence[Any], *, fixed: None) -> tuple[jax.Array, Any]:
+    value, (of_x, of_bias) = bind(_biased, *primals, fixed=None), tangents
+    if is_nothing(of_bias):
+        return value, of_x
+    return value, bind(_biased, as_array(of_x), of_bias, fixed=None)
+
+
+def _back(g: Any, x: Any, bias: Any, *, fixed: None) -> list[Any]:
+    asked = [is_asked_for(operand) for operand in (x, bias)]
+    if is_nothing(g):
+        return [nothing_for(operand) if wanted else None for operand, wanted in zip((x, bias), asked, strict=True)]
     # What makes `g` is computed once, and not within the sum, where it is slow.
-    return g, apart(sum_of_features)(g)
+    return [g if asked[0] else None, apart(sum_of_features)(g) if asked[1] else None]
 
 
-_with_bias.defvjp(_forward, _backward)
+ad.primitive_jvps[_biased] = _along
+ad.primitive_transposes[_biased] = _back

@@ -15,6 +15,7 @@ from jax import lax
 from jax.core import Tracer
 from jax.custom_batching import custom_vmap
 from jax.experimental.xla_metadata import set_xla_metadata
+from jax.interpreters import ad
 
 # `jax.extend` imports Pallas too, which nothing here needs and which takes an eighth as long as this whole package.
 try:
@@ -97,6 +98,18 @@ def own_gradient(*fixed: int) -> Callable[[Callable[P, R]], OwnGradient[P, R]]:
     return functools.partial(jax.custom_vjp, nondiff_argnums=fixed)  # type: ignore[return-value]
 
 
+class OwnDerivative(Protocol[P, R_co]):
+    """A function that brings its own derivative along a direction."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+    def defjvp(self, jvp: F, /) -> F: ...
+
+
+def own_derivative(*fixed: int) -> Callable[[Callable[P, R]], OwnDerivative[P, R]]:
+    """`jax.custom_jvp` of a function whose arguments number `fixed` are no arrays."""
+    return functools.partial(jax.custom_jvp, nondiff_argnums=fixed)  # type: ignore[return-value]
+
+
 class OwnBatching(Protocol[P, R_co]):
     """A function that says what it is under `vmap`."""
 
@@ -114,9 +127,46 @@ def jitted(function: Callable[P, R], inline: bool = False) -> Callable[P, R]:
     return jax.jit(function, inline=inline)
 
 
-def bind(primitive: Primitive, *operands: jax.Array) -> jax.Array:
+def is_nothing(direction: object) -> bool:
+    """Whether a tangent or a cotangent is known to be zero."""
+    return type(direction) is ad.Zero
+
+
+def is_asked_for(operand: object) -> bool:
+    """Whether it is an operand by which a linear operation is transposed."""
+    return ad.is_undefined_primal(operand)
+
+
+def no_direction(value: jax.Array) -> Any:
+    """A tangent of zero."""
+    return ad.Zero(jax.typeof(value).to_tangent_aval())
+
+
+def as_array(direction: Any) -> jax.Array:
+    """A tangent as an array, zeros too."""
+    return ad.instantiate_zeros(direction)
+
+
+def nothing_for(operand: Any) -> Any:
+    """A cotangent of zero for an operand by which an operation is transposed."""
+    return ad.Zero(operand.aval)
+
+
+def bilinear_gradients(primitive: Primitive, by_first: Callable[..., jax.Array], by_second: Callable[..., jax.Array]) -> None:
+    """Says that a primitive is linear in each of two operands, and their gradients: (fixed, g, first, second) -> an array."""
+
+    def first(g: jax.Array, a: jax.Array, b: jax.Array, *, fixed: object) -> jax.Array:
+        return by_first(fixed, g, a, b)
+
+    def second(g: jax.Array, a: jax.Array, b: jax.Array, *, fixed: object) -> jax.Array:
+        return by_second(fixed, g, a, b)
+
+    ad.defbilinear(primitive, first, second)
+
+
+def bind(primitive: Primitive, *operands: jax.Array, **fixed: object) -> jax.Array:
     """What a primitive of one result gives."""
-    return primitive.bind(*operands)
+    return primitive.bind(*operands, **fixed)
 
 
 def scan(

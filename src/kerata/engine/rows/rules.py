@@ -17,6 +17,7 @@ Rule = Callable[[Operation, Operation, list[Kind], list[Place]], Kind]
 # ((summed axes of the left, of the right), (batch axes of the left, of the right)) of a product.
 DimensionNumbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
 PRODUCT: DimensionNumbers = (((1,), (0,)), ((), ()))
+OVER_ROWS: DimensionNumbers = (((0,), (0,)), ((), ()))
 
 
 def _broadcast(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -154,6 +155,32 @@ def _convolution(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any])
         and m.params["window_strides"] == n.params["window_strides"]
     )
     return Kind(sound, fill=0.0 if is_zero(left.fill) else None, outer=left.outer)
+
+
+def _own_convolution(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """Of `kerata.kernels.convolution`: samples first, and a kernel."""
+    left, right = kinds
+    sound = left.axis == 0 and right.axis is None and m.params["fixed"] == n.params["fixed"]
+    return Kind(sound, fill=0.0 if is_zero(left.fill) else None, outer=left.outer)
+
+
+def _own_correlation(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """The gradient of its kernel: a sum over the samples of both."""
+    are_first = {kind.axis for kind in kinds} == {0}
+    return _contract(OVER_ROWS, kinds) if are_first and m.params["fixed"] == n.params["fixed"] else UNSOUND
+
+
+def _own_windows(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """Of `kerata.kernels.pooling`: linear in the last operand, samples first."""
+    kind = alike(kinds)
+    sound = kind.sound and kind.axis == 0 and m.params["fixed"] == n.params["fixed"]
+    return kind._replace(sound=sound, fill=0.0 if is_zero(kinds[-1].fill) else None)
+
+
+def _with_bias(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    x, bias = kinds
+    sound = x.axis != len(m.invars[0].aval.shape) - 1 and bias.axis is None
+    return Kind(sound, outer=x.outer)
 
 
 def _window(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -304,6 +331,14 @@ RULES: dict[str, Rule] = {
     "dot_general": _dot,
     "product": _dot,
     "conv_general_dilated": _convolution,
+    "convolve": _own_convolution,
+    "spread": _own_convolution,
+    "correlate": _own_correlation,
+    "window_sums": _own_windows,
+    "spread_sums": _own_windows,
+    "window_winners": _own_windows,
+    "spread_winners": _own_windows,
+    "with_bias": _with_bias,
     "reduce_window": _window,
     "reduce_window_sum": _window,
     "reduce_window_max": _window,

@@ -1,0 +1,104 @@
+"""Operations of our own that JAX differentiates in both modes, to any order, and runs many of at once.
+
+`jax.custom_vjp` has no forward mode, and `jax.custom_jvp` differentiates what it is written in, for which the gradient may
+have no fast form. What is linear has neither trouble as a primitive: its derivative is itself, and its gradient, which is
+again linear, is named here.
+"""
+
+# JAX leaves the types of its rules out.
+# pyright: reportUnknownMemberType=false
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import ShapedArray
+from jax.interpreters import ad, batching, mlir
+
+from kerata.kernels.typed import Primitive, bind, is_nothing, no_direction, nothing_for
+
+Shape = tuple[int, ...]
+# (operands, what is fixed) -> the result.
+Form = Callable[..., jax.Array]
+# (what is fixed, shapes of the operands) -> the result's shape.
+ShapeOf = Callable[..., Shape]
+# (operands, the batch axis of each or None, what is fixed) -> (the result, its batch axis).
+Many = Callable[[Sequence[jax.Array], Sequence[int | None], Any], tuple[jax.Array, int]]
+
+
+def define(name: str, form: Form, shape: ShapeOf, many: Many) -> Primitive:
+    """A primitive whose result has the type of its last operand.
+
+    Args:
+        name: as it stands in a trace.
+        form: (fixed, *operands) -> what it computes; `fixed` is all that is no array.
+        shape: (fixed, *shapes) -> the shape of the result.
+        many: what it is under `vmap`.
+    """
+    primitive = Primitive(name)
+
+    @functools.lru_cache(maxsize=1024)
+    def compiled(fixed: Hashable) -> Callable[..., jax.Array]:
+        return jax.jit(functools.partial(form, fixed))
+
+    def run(*operands: jax.Array, fixed: Hashable) -> jax.Array:
+        return compiled(fixed)(*operands)
+
+    def describe(*operands: ShapedArray, fixed: Hashable) -> ShapedArray:
+        return operands[-1].update(shape=shape(fixed, *(operand.shape for operand in operands)), weak_type=False)
+
+    def lower(*operands: jax.Array, fixed: Hashable) -> jax.Array:
+        return form(fixed, *operands)
+
+    def batch(arrays: Sequence[jax.Array], axes: Sequence[int | None], *, fixed: Hashable) -> tuple[jax.Array, int]:
+        return many(arrays, axes, fixed)
+
+    primitive.def_impl(run)
+    primitive.def_abstract_eval(describe)
+    mlir.register_lowering(primitive, mlir.lower_fun(lower, multiple_results=False))
+    batching.primitive_batchers[primitive] = batch
+    return primitive
+
+
+def linear(name: str, form: Form, shape: ShapeOf) -> Primitive:
+    """A primitive whose operands all have samples first, each by itself: many of them are one with as many more samples."""
+
+    def many(arrays: Sequence[jax.Array], axes: Sequence[int | None], fixed: Hashable) -> tuple[jax.Array, int]:
+        members = next(array.shape[axis] for array, axis in zip(arrays, axes, strict=True) if axis is not None)
+        whole = [
+            jnp.broadcast_to(array, (members, *array.shape)) if axis is None else jnp.moveaxis(array, axis, 0)
+            for array, axis in zip(arrays, axes, strict=True)
+        ]
+        found = bind(primitive, *(a.reshape(members * a.shape[1], *a.shape[2:]) for a in whole), fixed=fixed)
+        return found.reshape(members, whole[0].shape[1], *found.shape[1:]), 0
+
+    primitive = define(name, form, shape, many)
+    return primitive
+
+
+def transposed(forward: Primitive, backward: Primitive) -> None:
+    """Says of two primitives, linear in their last operand, that each is the gradient of the other.
+
+    Operands before the last are no numbers to differentiate by: which window has won, for one.
+    """
+    for one, other in ((forward, backward), (backward, forward)):
+        ad.primitive_jvps[one] = functools.partial(_along, one)
+        ad.primitive_transposes[one] = functools.partial(_back, other)
+
+
+def _along(
+    primitive: Primitive, primals: Sequence[jax.Array], tangents: Sequence[Any], *, fixed: Hashable
+) -> tuple[jax.Array, Any]:
+    value, tangent = bind(primitive, *primals, fixed=fixed), tangents[-1]
+    if is_nothing(tangent):
+        return value, no_direction(value)
+    return value, bind(primitive, *primals[:-1], tangent, fixed=fixed)
+
+
+def _back(other: Primitive, cotangent: Any, *operands: Any, fixed: Hashable) -> list[Any]:
+    before = [None] * (len(operands) - 1)
+    if is_nothing(cotangent):
+        return [*before, nothing_for(operands[-1])]
+    return [*before, bind(other, *operands[:-1], cotangent, fixed=fixed)]
