@@ -10,14 +10,13 @@ again linear, is named here.
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.interpreters import ad, batching, mlir
 
-from kerata.kernels.typed import Primitive, bind, is_nothing, no_direction, nothing_for
+from kerata.kernels.typed import Direction, Primitive, bind, is_nothing, no_direction, nothing_for
 
 Shape = tuple[int, ...]
 # (operands, what is fixed) -> the result.
@@ -25,7 +24,7 @@ Form = Callable[..., jax.Array]
 # (what is fixed, shapes of the operands) -> the result's shape.
 ShapeOf = Callable[..., Shape]
 # (operands, the batch axis of each or None, what is fixed) -> (the result, its batch axis).
-Many = Callable[[Sequence[jax.Array], Sequence[int | None], Any], tuple[jax.Array, int]]
+Many = Callable[..., tuple[jax.Array, int]]
 
 
 def define(name: str, form: Form, shape: ShapeOf, many: Many) -> Primitive:
@@ -89,15 +88,15 @@ def transposed(forward: Primitive, backward: Primitive) -> None:
 
 
 def _along(
-    primitive: Primitive, primals: Sequence[jax.Array], tangents: Sequence[Any], *, fixed: Hashable
-) -> tuple[jax.Array, Any]:
+    primitive: Primitive, primals: Sequence[jax.Array], tangents: Sequence[Direction], *, fixed: Hashable
+) -> tuple[jax.Array, Direction]:
     value, tangent = bind(primitive, *primals, fixed=fixed), tangents[-1]
     if is_nothing(tangent):
         return value, no_direction(value)
     return value, bind(primitive, *primals[:-1], tangent, fixed=fixed)
 
 
-def _back(other: Primitive, cotangent: Any, *operands: Any, fixed: Hashable) -> list[Any]:
+def _back(other: Primitive, cotangent: Direction, *operands: Direction, fixed: Hashable) -> list[Direction | None]:
     before = [None] * (len(operands) - 1)
     if is_nothing(cotangent):
         return [*before, nothing_for(operands[-1])]

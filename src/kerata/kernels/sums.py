@@ -6,7 +6,6 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from jax.interpreters import ad
 
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.primitives import Shape, define
-from kerata.kernels.typed import as_array, bind, is_asked_for, is_nothing, nothing_for
+from kerata.kernels.typed import Direction, as_array, bind, is_asked_for, is_nothing, nothing_for
 
 # How many numbers of an axis XLA adds up at once: above 32 it takes windows, which cost ten times as much.
 ADDED_AT_ONCE = 32
@@ -129,14 +128,14 @@ def _as_first(_: None, x: Shape, bias: Shape) -> Shape:
 _biased = define("with_bias", _add, _as_first, _add_many)
 
 
-def _along(primals: Sequence[jax.Array], tangents: Sequence[Any], *, fixed: None) -> tuple[jax.Array, Any]:
+def _along(primals: Sequence[jax.Array], tangents: Sequence[Direction], *, fixed: None) -> tuple[jax.Array, Direction]:
     value, (of_x, of_bias) = bind(_biased, *primals, fixed=None), tangents
     if is_nothing(of_bias):
         return value, of_x
     return value, bind(_biased, as_array(of_x), of_bias, fixed=None)
 
 
-def _back(g: Any, x: Any, bias: Any, *, fixed: None) -> list[Any]:
+def _back(g: Direction, x: Direction, bias: Direction, *, fixed: None) -> list[Direction | None]:
     asked = [is_asked_for(operand) for operand in (x, bias)]
     if is_nothing(g):
         return [nothing_for(operand) if wanted else None for operand, wanted in zip((x, bias), asked, strict=True)]

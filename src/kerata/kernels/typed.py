@@ -39,6 +39,8 @@ X = TypeVar("X")
 Y = TypeVar("Y")
 F = TypeVar("F", bound=Callable[..., Any])
 Index: TypeAlias = int | jax.Array
+# What a rule of JAX may take for an array: a tangent or a cotangent that is known to be zero, an operand that is asked for.
+Direction: TypeAlias = jax.Array
 
 
 class ForiLoop(Protocol):
@@ -137,19 +139,19 @@ def is_asked_for(operand: object) -> bool:
     return ad.is_undefined_primal(operand)
 
 
-def no_direction(value: jax.Array) -> Any:
+def no_direction(value: jax.Array) -> Direction:
     """A tangent of zero."""
-    return ad.Zero(jax.typeof(value).to_tangent_aval())
+    return ad.Zero(jax.typeof(value).to_tangent_aval())  # type: ignore[return-value]
 
 
-def as_array(direction: Any) -> jax.Array:
+def as_array(direction: Direction) -> jax.Array:
     """A tangent as an array, zeros too."""
     return ad.instantiate_zeros(direction)
 
 
-def nothing_for(operand: Any) -> Any:
+def nothing_for(operand: Direction) -> Direction:
     """A cotangent of zero for an operand by which an operation is transposed."""
-    return ad.Zero(operand.aval)
+    return ad.Zero(operand.aval)  # type: ignore[return-value]
 
 
 def bilinear_gradients(primitive: Primitive, by_first: Callable[..., jax.Array], by_second: Callable[..., jax.Array]) -> None:
