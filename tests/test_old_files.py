@@ -362,6 +362,21 @@ def test_weights_by_name_and_what_does_not_match(tmp_path):
     np.testing.assert_array_equal(lone.get_weights()[0], numbers(4, 3))
 
 
+def test_of_a_layer_that_does_not_match_the_weights_that_fit_are_taken(tmp_path):
+    """As in Keras 2.3.1, `tf.keras` and Keras 3, which ask for the shape of each weight by itself."""
+    arrays = [("dense/kernel:0", numbers(9, 3)), ("dense/bias:0", numbers(3))]
+    path = write_weights(tmp_path / "old.h5", {"dense": arrays}, keras_version=b"2.2.4")
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(3, name="dense", kernel_initializer="ones")])
+    with pytest.warns(UserWarning, match=r"dense/kernel must have shape \(4, 3\)"):
+        model.load_weights(path, by_name=True, skip_mismatch=True)
+    np.testing.assert_array_equal(model.get_weights()[0], np.ones((4, 3)))
+    np.testing.assert_array_equal(model.get_weights()[1], numbers(3))
+    lone = kerata.Sequential([kerata.Input((9,)), layers.Dense(3, name="dense", use_bias=False, kernel_initializer="ones")])
+    with pytest.warns(UserWarning, match="this layer has 1 weights"):
+        lone.load_weights(path, by_name=True, skip_mismatch=True)
+    np.testing.assert_array_equal(lone.get_weights()[0], np.ones((9, 3)))
+
+
 # YAML
 
 YAML = """

@@ -3,6 +3,8 @@
 The names are those of tf_keras 2.21 and of Keras 1.2.2 and 2.3.1 (`metric_fn.__name__`).
 """
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,19 @@ def test_functions_are_called_as_they_are_written(era):
     names = ["loss", "GBVPP_loss", "<lambda>"] + (["mean_of_all"] if era == "tfkeras2" else [])
     assert set(found) == {*names, *(f"val_{name}" for name in names)}
     assert model.metrics_names == names
+
+
+@pytest.mark.parametrize("era, sign", [("keras2", 1), ("keras22", -1)])
+def test_the_cosine_is_a_measure_of_its_own_since_keras_2_3(era, sign):
+    """`metrics.py` of 2.3.1 has a `cosine_proximity` without the minus of the loss; before, it was the loss itself."""
+    keras = importlib.import_module(f"kerata.legacy.{era}")
+    model = keras.models.Sequential([keras.layers.Dense(2, input_shape=(2,), weights=[np.eye(2), np.zeros(2)])])
+    x, y = np.array([[3.0, 4.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [0.6, 0.8]])
+    measures = ["cosine_proximity", "cosine", keras.metrics.cosine_proximity, keras.losses.cosine_proximity]
+    model.compile("sgd", "mse", metrics=measures)
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0)[1:], [sign * 0.6] * 3 + [-0.6], rtol=1e-6)
+    model.compile("sgd", "cosine_proximity")
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), -0.6, rtol=1e-6)
 
 
 class Times(tfkeras2.metrics.Mean):

@@ -22,7 +22,7 @@ from kerata.legacy.batches import KeptVariance, ShownStatistics
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, descriptions
 from kerata.legacy.measures import loss_of
-from kerata.legacy.metrics import FUNCTIONS, FirstNearest, MetricOfKeras2, deserializing, serialize
+from kerata.legacy.metrics import COSINES, FUNCTIONS, NAMES_OF_COSINES, FirstNearest, MetricOfKeras2, deserializing, serialize
 from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, adopted, looking
 from kerata.legacy.once import once
@@ -232,6 +232,8 @@ def metric(era: str, name: str) -> object:
         return spell(era, name, bygone.METRICS[name], None, OldMetric)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
+    if era == "keras2" and name in NAMES_OF_COSINES:
+        return of_graphs(COSINES[era])
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):
         return in_order(era, name, among_tensors(era, name, functions[name]))
     if era == "tfkeras2" and name in LOOKUPS:

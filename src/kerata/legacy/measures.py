@@ -18,6 +18,7 @@ from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses, names_in
 from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.optimizers import get_optimizer
+from kerata.legacy.metrics import COSINES, NAMES_OF_COSINES
 from kerata.legacy.tensorflow.columns import column
 from kerata.legacy.tensorflow.layers import as_tensors, in_use, narrowed
 from kerata.models import Model
@@ -153,6 +154,8 @@ def metric_of(era: str, metric: object) -> object:
     """A metric by the era's name, or a user's function, as the era measured and called it."""
     metric = getattr(metric, "__kerata__", metric)
     if era != "keras1":
+        if isinstance(metric, str) and metric in NAMES_OF_COSINES and era in COSINES:
+            return named(COSINES[era], SPELLED_OUT.get(metric, metric) if era in BATCHED else metric)
         if era in BATCHED and callable(metric) and not isinstance(metric, (type, str, metrics.Metric)):
             return of_batch(metric)
         row = find_row(era, "losses", metric) if isinstance(metric, str) else None

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from kerata import metrics
+from kerata import losses, metrics
 from kerata.base import registry
 from kerata.base.config import floatx
 from kerata.base.serialization import serialize_keras_object
@@ -91,6 +91,15 @@ def accuracy(y_true, y_pred):
     labels = jnp.squeeze(labels, -1) if labels.ndim == y_pred.ndim + 1 else labels
     return (labels == y_pred).astype(floatx())
 
+
+def cosine_proximity(y_true, y_pred, axis: int = -1):
+    """The cosine of the angle between both: the loss of this name has the other sign."""
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+# What the measures of these names were: before 2.3 the loss itself, -1 where both point the same way.
+COSINES = {"keras2": cosine_proximity, "keras22": losses.cosine_similarity}
+NAMES_OF_COSINES = ("cosine_proximity", "cosine_similarity", "cosine")
 
 # In `compile` they are those of today, which count the same.
 for _function in (binary_accuracy, sparse_categorical_accuracy):

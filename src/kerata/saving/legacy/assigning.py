@@ -47,6 +47,7 @@ def assign(
         except FileError as error:
             if not skip_mismatch:
                 raise
+            pairs += pair_what_fits(layer, arrays, weights, owner)
             failed.append(str(error))
     if weights.own and not by_name:
         own = own_variables(model)
@@ -55,7 +56,9 @@ def assign(
             pairs += list(zip(own, weights.own, strict=True))
     if failed:
         warnings.warn(
-            f"{owner}: {len(failed)} layer(s) do not match and stay as they are:\n  " + "\n  ".join(failed[:8]), stacklevel=4
+            f"{owner}: {len(failed)} layer(s) do not match; their weights of other shapes stay as they are:\n  "
+            + "\n  ".join(failed[:8]),
+            stacklevel=4,
         )
     take(pairs)
     tell(model)
@@ -130,6 +133,22 @@ def pair(layer: Layer, arrays: list[Source], weights: Weights, owner: str, resha
             owner, "the names of the arrays must fit those of the weights", {"arrays": [array.name for array in arrays]}, FIX
         )
     )
+
+
+def pair_what_fits(layer: Layer, arrays: list[Source], weights: Weights, owner: str) -> list[tuple[Any, Source]]:
+    """The weights of a layer whose arrays have their shapes, such as a bias beside a kernel of another size.
+
+    As in every Keras, none are taken where the file holds more of them or fewer.
+    """
+    for parts in orders(layer):
+        try:
+            variables, found = pair_parts(parts, arrays, weights, owner)
+        except FileError:
+            continue
+        if check_names(variables, found):
+            both = zip(variables, found, strict=True)
+            return [(variable, array) for variable, array in both if tuple(variable.shape) == array.shape]
+    return []
 
 
 Part = tuple[Any, list[Any]]
