@@ -3,11 +3,10 @@
 The names are those of tf_keras 2.21 and of Keras 1.2.2 and 2.3.1 (`metric_fn.__name__`).
 """
 
-import importlib
-
 import numpy as np
 import pytest
 
+from kerata import legacy
 from kerata.legacy import keras1, keras2, tfkeras2
 
 ERAS = {"keras1": (keras1, "nb_epoch"), "keras2": (keras2, "epochs"), "tfkeras2": (tfkeras2, "epochs")}
@@ -38,7 +37,7 @@ def test_functions_are_called_as_they_are_written(era):
 @pytest.mark.parametrize("era, sign", [("keras2", 1), ("keras22", -1)])
 def test_the_cosine_is_a_measure_of_its_own_since_keras_2_3(era, sign):
     """`metrics.py` of 2.3.1 has a `cosine_proximity` without the minus of the loss; before, it was the loss itself."""
-    keras = importlib.import_module(f"kerata.legacy.{era}")
+    keras = getattr(legacy, era)
     model = keras.models.Sequential([keras.layers.Dense(2, input_shape=(2,), weights=[np.eye(2), np.zeros(2)])])
     x, y = np.array([[3.0, 4.0], [1.0, 0.0]]), np.array([[1.0, 0.0], [0.6, 0.8]])
     measures = ["cosine_proximity", "cosine", keras.metrics.cosine_proximity, keras.losses.cosine_proximity]

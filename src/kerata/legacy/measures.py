@@ -17,8 +17,8 @@ from kerata.engine.homes import is_users
 from kerata.engine.types import Array
 from kerata.legacy.closures import bind_losses, names_in
 from kerata.legacy.crossentropy import measure_of_then, of_then
-from kerata.legacy.optimizers import get_optimizer
 from kerata.legacy.metrics import COSINES, NAMES_OF_COSINES
+from kerata.legacy.optimizers import get_optimizer
 from kerata.legacy.tensorflow.columns import column
 from kerata.legacy.tensorflow.layers import as_tensors, in_use, narrowed
 from kerata.models import Model
