@@ -249,16 +249,23 @@ KEEPING = {**dict.fromkeys(("SGD", "RMSprop", "Adamax", "Ftrl", "Adadelta"), Kee
 BEFORE_2_11 = {"RMSprop": "ClassicRMSprop", "Adagrad": "ClassicAdagrad", "Nadam": "ClassicNadam"}
 
 
+class OfThen(OldOptimizer):
+    """What an optimizer of `tf.keras.optimizers.legacy` is beside: checkpoints keep its state as TensorFlow did up to 2.10."""
+
+    is_of_then = True
+
+
 @once
 def optimizer_of_then(era: str, name: str) -> object:
-    """An optimizer of `tf.keras.optimizers.legacy`; those whose rule stayed are the same classes."""
-    if name not in (*BEFORE_2_11, *KEEPING):
-        return optimizer(era, name)
+    """An optimizer of `tf.keras.optimizers.legacy`."""
+    known = optimizer(era, name)
+    if not isinstance(known, type) or vars(known).get("_stands_for") in (None, optimizers.Optimizer):
+        return known
     row = find_row(era, "optimizers", name)
     today = BEFORE_2_11.get(name, name if row is None else row.today)
     mixins = [KEEPING[name]] if name in KEEPING else []
     row = row if row is None else replace(row, today=today)
-    return spell(era, name, getattr(optimizers, today), row, *mixins, OldOptimizer)
+    return spell(era, name, getattr(optimizers, today), row, *mixins, OfThen)
 
 
 def get_optimizer(era: str, identifier: object) -> object:

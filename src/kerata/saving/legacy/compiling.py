@@ -6,15 +6,16 @@ from kerata.base import registry
 from kerata.base.checks import message
 from kerata.base.refusals import FileError, UnknownInFile
 from kerata.dialects import translate_config
-from kerata.saving.legacy.form import KERAS1, KERAS3
+from kerata.saving.legacy.form import KERAS1, KERAS3, TFKERAS2
 from kerata.saving.legacy.measuring import name_of_then
+from kerata.saving.legacy.optimizer_words import CLASS, FLAG, SCHEDULE_DECAY, TWO_RULES
 
 # What tf.keras wrote where today's classes have a name of their own for it.
 REDUCTIONS = {"auto": "sum_over_batch_size"}
 # Arguments of losses and measures that mean nothing today.
 USELESS = ("dtype", "fn", "reduction")
 # What configs of optimizers hold that means nothing today.
-GONE = ("is_legacy_optimizer", "jit_compile")
+GONE = (FLAG, "jit_compile")
 
 
 def read_compiling(plain: object, era: str, owner: str) -> dict[str, Any] | None:
@@ -55,10 +56,16 @@ class Compiling:
             )
         if self.era == KERAS3 or registry.get_registered_object(name) is not None:
             return plain
+        is_of_then, said = self.era == TFKERAS2 and FLAG not in config, plain.get(CLASS) if isinstance(plain, dict) else None
         given = {key: value for key, value in config.items() if key not in GONE and not (key == "epsilon" and value is None)}
         if "lr" in given:
             given.setdefault("learning_rate" if self.era != KERAS1 else "lr", given.pop("lr"))
         _, today, config = translate_config(self.era, "optimizers", name.rpartition(">")[2], given)
+        if is_of_then and said != today:
+            # Unless Kerata says that it is not.
+            today = TWO_RULES.get(today, today)
+            if today == "ClassicNadam":
+                config.setdefault("schedule_decay", config.pop("decay", SCHEDULE_DECAY))
         if registry.find_builtin("optimizers", today) is None:
             raise self.unknown(name)
         rate = config.get("learning_rate")

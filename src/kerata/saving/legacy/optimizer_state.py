@@ -13,6 +13,7 @@ from kerata.optimizers import Nadam, Optimizer
 from kerata.optimizers.rates import RateVariable
 from kerata.saving.legacy.assigning import match, pair, take
 from kerata.saving.legacy.form import KERAS1, KERAS2, KERAS3, LayerArrays, OldModel, Source
+from kerata.saving.legacy.optimizer_words import FACTORS, holds, kind_of
 from kerata.saving.legacy.types import SavedModel
 
 # The names of slots in old files, and those of today: by the class of today, in the order of the files of Keras 1 and 2.
@@ -52,6 +53,7 @@ NAMED = {
     },
     "Adamax": {"m": "momentum", "v": "norm", "u": "norm"},
     "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
+    "Adafactor": {"r": "r", "c": "c", "v": "velocity"},
 }
 
 
@@ -61,7 +63,7 @@ AVERAGES = {"average": "average"}
 
 def names_of(optimizer: Optimizer) -> dict[str, str]:
     """The names of an optimizer's slots in the files of `tf.keras`, and those of today; of one that is not known, none."""
-    known = NAMED.get(type(optimizer).__name__, {})
+    known = NAMED.get(kind_of(optimizer), {})
     return known | AVERAGES if known and optimizer.use_ema else known
 
 
@@ -98,14 +100,16 @@ def pair_state(model: SavedModel, old: OldModel, owner: str) -> list[tuple[Any, 
     places = trained_places(model, old, owner)
     if old.era in (KERAS1, KERAS2):
         scalars, arrays = split_by_order(optimizer, arrays, len(places))
-        slots = by_order(optimizer, arrays, len(places), owner)
+        slots = {name: (group, places) for name, group in by_order(optimizer, arrays, len(places), owner).items()}
     else:
         scalars, arrays = split_by_name(optimizer, arrays)
-        slots = by_name(optimizer, arrays, len(places), owner)
+        shapes = [old.weights.layers[number].arrays[index].shape for number, index in places]
+        slots = by_name(optimizer, arrays, dict(zip(places, shapes, strict=True)), owner)
+    ways = (pair_slot, pair_factors)
     pairs = [
         pair
-        for name, group in slots.items()
-        for pair in pair_slot(model, old, name, dict(zip(places, group, strict=True)), owner)
+        for name, (group, spots) in slots.items()
+        for pair in ways[name in FACTORS](model, old, name, dict(zip(spots, group, strict=True)), owner)
     ]
     if scalars:
         first = scalars[0]
@@ -207,8 +211,10 @@ def by_order(optimizer: Optimizer, arrays: list[Source], count: int, owner: str)
     return slots
 
 
-def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) -> dict[str, list[Source]]:
-    """Slot -> its arrays, for files whose arrays are called `Adam/dense/kernel/m:0` or `Adam/m/dense/kernel:0`."""
+def by_name(
+    optimizer: Optimizer, arrays: list[Source], shapes: dict[Spot, tuple[int, ...]], owner: str
+) -> dict[str, tuple[list[Source], list[Spot]]]:
+    """Slot -> its arrays and the places of their weights, by names: `Adam/dense/kernel/m:0`, or `Adam/m/dense/kernel:0`."""
     known = names_of(optimizer)
     if not known:
         raise misfit(owner, optimizer, arrays)
@@ -218,9 +224,10 @@ def by_name(optimizer: Optimizer, arrays: list[Source], count: int, owner: str) 
         if word not in known:
             raise misfit(owner, optimizer, arrays)
         slots.setdefault(known[word], []).append(array)
-    if any(len(group) != count for group in slots.values()):
+    spots = {name: [spot for spot, shape in shapes.items() if holds(optimizer, shape, name)] for name in slots}
+    if any(len(group) != len(spots[name]) for name, group in slots.items()):
         raise misfit(owner, optimizer, arrays)
-    return {} if keeps_nothing(optimizer) else slots
+    return {} if keeps_nothing(optimizer) else {name: (group, spots[name]) for name, group in slots.items()}
 
 
 def pair_slot(model: SavedModel, old: OldModel, name: str, group: dict[Spot, Source], owner: str) -> list[tuple[Any, Source]]:
@@ -244,4 +251,22 @@ def pair_slot(model: SavedModel, old: OldModel, name: str, group: dict[Spot, Sou
                 if slot is None:
                     raise FileError(message(owner, "the optimizer has no such state", {"state": name, "weight": variable.path}))
                 pairs.append((slot, array))
+    return pairs
+
+
+def pair_factors(
+    model: SavedModel, old: OldModel, name: str, group: dict[Spot, Source], owner: str
+) -> list[tuple[Any, Source]]:
+    """The same for a slot of Adafactor, whose arrays have other shapes than the weights."""
+    assert old.weights is not None
+    table = model.optimizer.optimizer_state.table
+    by_weight = {id(old.weights.layers[number].arrays[index]): array for (number, index), array in group.items()}
+    pairs = [
+        (table[variable][name], by_weight[id(weight)])
+        for layer, arrays in match(model, old.weights, owner, False)
+        for variable, weight in pair(layer, arrays, old.weights, f"{owner}, layer {layer.name}")
+        if id(weight) in by_weight
+    ]
+    if len(pairs) != len(group):
+        raise misfit(owner, model.optimizer, list(group.values()))
     return pairs

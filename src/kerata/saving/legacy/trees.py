@@ -21,6 +21,7 @@ from kerata.saving.legacy.assigning import take, tell
 from kerata.saving.legacy.form import Source, Tree
 from kerata.saving.legacy.layouts import check_shapes
 from kerata.saving.legacy.optimizer_state import keeps_nothing, names_of
+from kerata.saving.legacy.optimizer_words import holds
 from kerata.saving.legacy.types import SavedModel
 
 # What tf.keras keeps beside the parts that a program gave an object; nothing below is a weight that stands nowhere else.
@@ -286,7 +287,12 @@ def pair_slots(optimizer: Optimizer, number: int, pairing: Pairing, owner: str) 
         if slot is None:
             raise misfit(owner, optimizer, pairing.tree.nodes[array].name)
         pairs.append((slot, pairing.tree.array(array)))
-    expected = sum(len(slots) for variable, slots in table.items() if variable is not None)
+    expected = sum(
+        holds(optimizer, tuple(variable.shape), name)
+        for variable, slots in table.items()
+        if variable is not None
+        for name in slots
+    )
     if kept and len({id(slot) for slot, _ in pairs}) != expected:
         raise misfit(owner, optimizer, f"{len(pairs)} arrays instead of {expected}")
     return pairs

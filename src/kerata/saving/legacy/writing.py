@@ -21,6 +21,19 @@ from kerata.saving.legacy.codes import FUNCTIONS, is_code, warn_of_code
 from kerata.saving.legacy.measuring import explicit
 from kerata.saving.legacy.operations import write_function
 from kerata.saving.legacy.optimizer_state import own_state
+from kerata.saving.legacy.optimizer_words import (
+    CLASS,
+    CLASSIC,
+    CLIPS,
+    FLAG,
+    NEWEST_ARGUMENTS,
+    SCHEDULE_DECAY,
+    SLOTS,
+    SLOTS_SINCE_2_11,
+    TWO_RULES,
+    UNKNOWN_THEN,
+    state_in_hdf5,
+)
 from kerata.saving.legacy.types import SavedModel
 
 # The version that the file names: the last of `tf.keras` under that name.
@@ -60,29 +73,6 @@ AMBIGUOUS, OF_THEN = "hard_sigmoid", "legacy_hard_sigmoid"
 BEGINNING = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional")
 # Attributes that hold layers.
 HOLDERS = ("layer", "backward_layer", "cell", "cells")
-# The optimizers that `tf.keras` and Keras 3 both know, with the names of `tf.keras` for their slots, in its order.
-SLOTS = {
-    "Adam": {"momentum": "m", "velocity": "v", "velocity_hat": "vhat"},
-    "SGD": {"momentum": "momentum"},
-    "RMSprop": {"velocity": "rms", "momentum": "momentum", "average_gradient": "mg"},
-    "Adagrad": {"accumulator": "accumulator"},
-    "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
-    "Adamax": {"momentum": "m", "norm": "u"},
-    "Nadam": {"momentum": "m", "velocity": "v"},
-}
-# Optimizers of old programs, by the names that they had: readers of today know these with epsilon inside of the root, and
-# with a momentum that is warmed up otherwise.
-CLASSIC = {"ClassicRMSprop": "RMSprop", "ClassicAdagrad": "Adagrad", "ClassicNadam": "Nadam"}
-# Arguments of optimizers that the optimizers of that time did not have, with the values at which they mean nothing.
-UNKNOWN_THEN: dict[str, tuple[Any, ...]] = {
-    "weight_decay": (None,),
-    "use_ema": (False,),
-    "ema_momentum": (0.99,),
-    "ema_overwrite_frequency": (None,),
-    "loss_scale_factor": (None,),
-    "gradient_accumulation_steps": (None,),
-}
-CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, for_then: bool = False) -> None:
@@ -109,7 +99,7 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
         write_text(file, "training_config", json.dumps(training))
     write_weights(model, file.create_group("model_weights"))
     if training is not None and model.optimizer.built:
-        write_optimizer(model, file)
+        write_optimizer(model, file, training["optimizer_config"])
 
 
 class Words:
@@ -350,26 +340,38 @@ class Words:
 
     def optimizer(self, plain: dict[str, Any]) -> dict[str, Any] | None:
         """An optimizer in the words that all readers know; `None` for one that is left out."""
-        name, config = plain["class_name"], plain["config"]
+        name, config = plain["class_name"], dict(plain["config"])
         # What Kerata brings beside Keras, such as the optimizers of `tf.train`, is in no file.
         if self.for_then and is_own(plain) and not str(plain.get("module")).startswith("kerata."):
             return {"class_name": plain.get("registered_name") or name, "config": self.plain(config)}
-        if name in CLASSIC:
-            expected = f"the optimizer is written as {CLASSIC[name]}, whose rule differs a little where it is read"
-            fix = "Training that goes on from the file differs a little; a '.keras' file keeps the optimizer as it is"
-            warnings.warn(message(self.owner, expected, {"optimizer": name}, fix), stacklevel=8)
-            name, config = CLASSIC[name], {key: value for key, value in config.items() if key != "schedule_decay"}
         given = {key: value for key, value in config.items() if key in UNKNOWN_THEN and value not in UNKNOWN_THEN[key]}
-        if self.for_then and (name not in SLOTS or given):
-            said = "the optimizer is left out of the '.h5' file, since it is not one that `tf.keras` reads"
-            self.warn(said, {"optimizer": name, **given})
-            return None
-        if name not in SLOTS or given:
+        if self.for_then and (name not in SLOTS or given or name == "Nadam") and name not in CLASSIC:
+            return self.optimizer_since_2_11(name, config, given)
+        word = CLASSIC.get(name, name)
+        if word not in SLOTS or given:
             expected = "this optimizer is not one that `tf.keras` and Keras 3 both read from an '.h5' file"
             fix = "Save the model as '.keras', or with include_optimizer=False"
             raise ValueError(message(self.owner, expected, {"optimizer": name, **given}, fix))
+        if name in CLASSIC:
+            expected = f"Keras 3 reads the optimizer as {word}, whose rule differs a little"
+            self.warn(expected, {"optimizer": name})
+            if not self.for_then or config.get("schedule_decay") == SCHEDULE_DECAY:
+                config.pop("schedule_decay", None)
         kept = {key: value for key, value in config.items() if key not in UNKNOWN_THEN and not (key in CLIPS and value is None)}
-        return {"class_name": name, "config": self.plain(kept)}
+        # Without the flag that would say it, which Keras 3 refuses.
+        said = {CLASS: name} if word in TWO_RULES else {}
+        return {"class_name": word, "config": self.plain(kept), **said}
+
+    def optimizer_since_2_11(self, name: str, config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any] | None:
+        """An optimizer as `tf.keras` describes those since 2.11; `None` for one that it does not have."""
+        if name not in SLOTS_SINCE_2_11 or any(key in NEWEST_ARGUMENTS for key in given):
+            said = "the optimizer is left out of the '.h5' file, since it is not one that `tf.keras` reads"
+            self.warn(said, {"optimizer": name, **given})
+            return None
+        said = "Keras 3 reads this optimizer from an '.h5' file without its arguments, or not at all"
+        self.warn(said, {"optimizer": name, **given})
+        kept = {key: value for key, value in config.items() if key not in NEWEST_ARGUMENTS and (key != "decay" or value)}
+        return {"class_name": f"Custom>{name}", "config": {**self.plain(kept), "jit_compile": False, FLAG: False}}
 
 
 def array_of_then(value: object) -> dict[str, Any] | None:
@@ -469,23 +471,22 @@ def write_arrays(group: Group, arrays: list[tuple[str, Any]]) -> None:
             number += 1
             free = f"{name.removesuffix(':0')}_{number}:0"
         names.append(free)
-        value = variable.numpy()
+        value = variable.numpy() if isinstance(variable, Variable) else np.asarray(variable)
         # HDF5 has no type for the small floats of machine learning.
         group[free] = value if value.dtype.kind in "biuf" else value.astype("float32")
     write_names(group, "weight_names", names)
 
 
-def write_optimizer(model: SavedModel, file: Group) -> None:
-    """The state of the optimizer: one slot of all weights after the other; of one of a program's own, in its own order."""
+def write_optimizer(model: SavedModel, file: Group, described: dict[str, Any]) -> None:
+    """The state of the optimizer; of one of a program's own, in its own order.
+
+    Args:
+        model, file: whose, and where.
+        described: the optimizer as the file describes it.
+    """
     optimizer = model.optimizer
     if home_of(type(optimizer)) is None:
         arrays = [(f"{type(optimizer).__name__}/{v.path}:0", v) for v in own_state(optimizer)]
-        write_arrays(file.create_group("optimizer_weights"), arrays)
-        return
-    kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
-    table = optimizer.optimizer_state.table
-    arrays = [(f"{kind}/iter:0", optimizer.steps)]
-    for slot, word in SLOTS[kind].items():
-        held = [(variable, table.get(variable, {}).get(slot)) for variable in model.trainable_variables]
-        arrays += [(f"{kind}/{variable.path}/{word}:0", one) for variable, one in held if one is not None]
+    else:
+        arrays = state_in_hdf5(model, described)
     write_arrays(file.create_group("optimizer_weights"), arrays)

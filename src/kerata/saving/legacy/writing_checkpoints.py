@@ -1,6 +1,6 @@
 """Checkpoints of `tf.keras`, written: the objects of a model, which holds which, and the arrays of its weights and optimizer.
 
-The state of an optimizer is written as `tf.keras` keeps it since TensorFlow 2.11.
+The state of an optimizer is written as `tf.keras` keeps it since TensorFlow 2.11, that of `optimizers.legacy` as before.
 """
 
 from collections.abc import Iterator
@@ -18,29 +18,27 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.checkpoints import DATA, GRAPH, INDEX, STRING, TYPES
 from kerata.saving.legacy.object_graph import VALUE
+from kerata.saving.legacy.optimizer_words import (
+    SCHEDULE_DECAY,
+    SLOTS,
+    SLOTS_SINCE_2_11,
+    kind_of,
+    listed_state,
+    product_of,
+    slots_of,
+)
 from kerata.saving.legacy.sorted_tables import write_table
 from kerata.saving.legacy.trees import LISTED, PLACE, SPELLED, WEIGHTED, places_of
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.wire import FOUR_BYTES, field, varint
-from kerata.saving.legacy.writing import CLASSIC
 
 KINDS = {kind: number for number, kind in TYPES.items()}
 OBJECT, VARIABLE, LIST, DICT = "object", "variable", "trackable_list_wrapper", "trackable_dict_wrapper"
-# The slots of an optimizer in the order of `tf.keras`: groups that are gone through one after the other, in each of them weight
-# by weight; each slot by the name of today and that of the file.
-SLOTS_IN_ORDER: dict[str, tuple[dict[str, str], ...]] = {
-    "Adam": ({"momentum": "m", "velocity": "v"}, {"velocity_hat": "vhat"}),
-    "AdamW": ({"momentum": "m", "velocity": "v"}, {"velocity_hat": "vhat"}),
-    "SGD": ({"momentum": "m"},),
-    "RMSprop": ({"velocity": "velocity"}, {"momentum": "momentum"}, {"average_gradient": "average_gradient"}),
-    "Adagrad": ({"accumulator": "accumulator"},),
-    "Adadelta": ({"accumulated_grad": "accumulated_grad", "accumulated_delta_var": "accumulated_delta_var"},),
-    "Adamax": ({"momentum": "m", "norm": "u"},),
-    "Nadam": ({"momentum": "m", "velocity": "v"},),
-    "Ftrl": ({"accumulator": "accumulator", "linear": "linear"},),
-    "Lion": ({"momentum": "m"},),
-}
-AVERAGE = {"average": "average"}
+
+
+# The numbers that an optimizer up to 2.10 kept as variables.
+HYPERS = ("learning_rate", "decay", "beta_1", "beta_2", "momentum", "rho", "learning_rate_power")
+HYPERS += ("l1_regularization_strength", "l2_regularization_strength")
 
 
 class Kept:
@@ -56,6 +54,8 @@ class Kept:
     def __init__(self, kind: str, value: np.ndarray | Variable | None = None, name: str = "", trainable: bool = False):
         self.kind, self.value, self.name, self.trainable = kind, value, name, trainable
         self.children: dict[str, int] = {}
+        # Of an optimizer up to 2.10: (number of the weight, name of the slot, number of the array).
+        self.slots: list[tuple[int, str, int]] = []
         self.path = self.key = ""
 
     def array(self) -> np.ndarray:
@@ -138,8 +138,11 @@ class Objects:
     def add_optimizer(self, model: SavedModel) -> None:
         """The state of the optimizer, as `tf.keras` keeps it since 2.11: one list, which it reads by place."""
         optimizer = model.optimizer
+        if getattr(optimizer, "is_of_then", False):
+            self.add_optimizer_of_then(model)
+            return
         steps = self.add_array(np.asarray(optimizer.steps.numpy(), "int64"), "iteration")
-        listed = [steps, *(self.add_array(value, name) for name, value in slots_of(model))]
+        listed = [steps, *(self.add_array(value, name) for name, value in listed_state(model))]
         top, held = Kept("optimizer"), Kept(LIST)
         held.children = {str(place): number for place, number in enumerate(listed)}
         self.kept[0].children["optimizer"] = len(self.kept)
@@ -148,10 +151,29 @@ class Objects:
         is_number = isinstance(optimizer.get_config().get("learning_rate"), float)
         name = "learning_rate" if is_number else "current_learning_rate"
         top.children[f"_{name}"] = self.add_array(np.asarray(optimizer.learning_rate, "float32"), name)
-        if type(optimizer).__name__ == "Nadam" and None in optimizer.optimizer_state.table:
-            product = optimizer.optimizer_state.table[None].get("product")
-            if product is not None:
-                top.children["_u_product"] = self.add_array(product, "Variable")
+        if (product := product_of(optimizer)) is not None:
+            top.children["_u_product"] = self.add_array(product, "Variable")
+
+    def add_optimizer_of_then(self, model: SavedModel) -> None:
+        """The state of an optimizer, as `tf.keras` kept it up to 2.10: beside each weight."""
+        optimizer, kind = model.optimizer, kind_of(model.optimizer)
+        config = optimizer.get_config()
+        numbers = {"iter": np.asarray(optimizer.steps.numpy(), "int64")}
+        for name in HYPERS:
+            value = optimizer.learning_rate if name == "learning_rate" else config.get(name)
+            if isinstance(config.get(name), float):
+                numbers[name] = np.asarray(value, "float32")
+        numbers.setdefault("decay", np.asarray(SCHEDULE_DECAY if kind == "Nadam" else 0.0, "float32"))
+        top = Kept("optimizer")
+        self.kept[0].children["optimizer"] = len(self.kept)
+        self.kept.append(top)
+        top.children = {name: self.add_array(value, f"{kind}/{name}") for name, value in numbers.items()}
+        if not optimizer.built:
+            return
+        if (product := product_of(optimizer)) is not None:
+            top.children["momentum_cache"] = self.add_array(product, f"{kind}/momentum_cache")
+        for variable, word, held in slots_of(model, SLOTS[kind]):
+            top.slots.append((self.numbers[id(variable)], word, self.add_array(held, f"{kind}/{variable.path}/{word}")))
 
     def find_paths(self) -> None:
         """Gives each object its path from the model, and each array its key."""
@@ -168,6 +190,9 @@ class Objects:
                     others = [n for n, c in one.children.items() if c == child and n.startswith(WEIGHTED)]
                     step = (others or [name])[0].replace(".", "..").replace("/", ".S")
                     pending.append((child, f"{path}.{name}", f"{key}/{step}" if key else step))
+        for weight, name, array in (slot for one in self.kept for slot in one.slots):
+            above = self.kept[weight].key.removesuffix(f"/.ATTRIBUTES/{VALUE}")
+            self.kept[array].key = f"{above}/.OPTIMIZER_SLOT/optimizer/{name}/.ATTRIBUTES/{VALUE}"
 
 
 def attribute_of(layer: Layer, path: str, variable: Variable) -> str:
@@ -183,31 +208,12 @@ def is_network(layer: Layer) -> bool:
     return getattr(layer, "_graph", None) is not None
 
 
-def slots_of(model: SavedModel) -> Iterator[tuple[str, np.ndarray | Variable]]:
-    """(name, array) of what the optimizer keeps of each weight, in the order of `tf.keras`; nothing before it is used."""
-    optimizer = model.optimizer
-    if not optimizer.built:
-        return
-    kind = CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__)
-    table = optimizer.optimizer_state.table
-    groups = SLOTS_IN_ORDER[kind]
-    for group in (AVERAGE, *groups) if optimizer.use_ema else groups:
-        for variable in model.trainable_variables:
-            for slot, word in group.items():
-                held = table.get(variable, {}).get(slot)
-                if held is None and kind == "SGD":
-                    # `tf.keras` keeps momenta that it does not need.
-                    held = np.zeros(tuple(variable.shape), "float32")
-                if held is not None:
-                    yield f"{kind}/{word}/{variable.path}", held
-
-
 def has_state(model: SavedModel) -> bool:
     """Whether there is an optimizer with a state that files of `tf.keras` have words for."""
     optimizer = getattr(model, "optimizer", None)
     if optimizer is None or home_of(type(optimizer)) is None:
         return False
-    return CLASSIC.get(type(optimizer).__name__, type(optimizer).__name__) in SLOTS_IN_ORDER
+    return kind_of(optimizer) in SLOTS_SINCE_2_11
 
 
 # Messages
@@ -228,6 +234,7 @@ def graph_message(objects: Objects) -> bytes:
         made = children_message(one)
         if one.value is not None:
             made += field(2, field(1, VALUE) + field(2, one.name) + field(3, one.key))
+        made += b"".join(field(3, field(1, weight) + field(2, name) + field(3, array)) for weight, name, array in one.slots)
         found += field(1, made)
     return found
 

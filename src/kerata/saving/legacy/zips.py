@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from kerata.base.registry import CustomObjectScope
-from kerata.optimizers import Optimizer
+from kerata.optimizers import Nadam, Optimizer
 from kerata.saving.legacy.architecture import Architecture
 from kerata.saving.legacy.compiling import Compiling
 from kerata.saving.legacy.form import KERAS3, TFKERAS2, era_of_version
 from kerata.saving.legacy.lambdas import Lambdas
 from kerata.saving.legacy.optimizer_state import keeps_nothing
+from kerata.saving.legacy.optimizer_words import holds
 from kerata.saving.legacy.types import StoredArrays
 
 
@@ -63,7 +64,16 @@ def restore_old_optimizer(optimizer: Optimizer, entry: StoredArrays, owner: str)
     if not len(entry):
         return
     variables = optimizer.variables
-    kept = [variable for variable in variables if variable.name != "learning_rate"]
+    table = optimizer.optimizer_state.table
+    beside = {id(slot) for slot in table.get(None, {}).values()}
+    beside |= {
+        id(slot)
+        for variable, slots in table.items()
+        if variable is not None
+        for name, slot in slots.items()
+        if not holds(optimizer, tuple(variable.shape), name)
+    }
+    kept = [variable for variable in variables if variable.name != "learning_rate" and id(variable) not in beside]
     if keeps_nothing(optimizer):
         # Only the number of steps.
         kept[0].store(np.asarray(entry["0"]).astype(str(kept[0].dtype)))
@@ -73,5 +83,8 @@ def restore_old_optimizer(optimizer: Optimizer, entry: StoredArrays, owner: str)
     if wanted is None or any(tuple(v.shape) != tuple(shape) for v, shape in zip(wanted, shapes, strict=True)):
         warnings.warn(f"{owner}: the state of the optimizer does not fit and is left out, training begins anew", stacklevel=4)
         return
+    if isinstance(optimizer, Nadam):
+        # The product of momenta is in no such file.
+        table[None]["product"].store(optimizer.product_after(np.asarray(entry["0"])))
     for index, variable in enumerate(wanted):
         variable.store(np.asarray(entry[str(index)]).astype(str(variable.dtype)))
