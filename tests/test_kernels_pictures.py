@@ -14,7 +14,8 @@ from kerata.kernels.compiler import apart, compiler_options, compiles_with, kern
 from kerata.kernels.convolution import convolution, transposed_convolution
 from kerata.kernels.normalization import batch_normalization
 from kerata.kernels.pooling import average_pool, max_pool
-from kerata.kernels.sums import mean_along, sum_along, sum_of_features, sum_of_rows, with_bias
+from kerata.kernels.standardization import standardize
+from kerata.kernels.sums import mean_along, sum_along, sum_of_features, sum_of_rows, with_bias, with_scale
 
 
 def numbers(seed, *shape):
@@ -348,6 +349,11 @@ FORWARD = {
     "largest": lambda x: max_pool(x, (3, 2), (2, 2), "SAME"),
     "mean": lambda x: average_pool(x, (3, 2), (2, 1), "SAME"),
     "bias": lambda x: with_bias(x, x[0, 0, 0]),
+    "bias of two axes": lambda x: with_bias(x, x[0, 0]),
+    "scale": lambda x: with_scale(x, x[0, 0, 0]),
+    "scale of two axes": lambda x: with_scale(x, x[1, 1]),
+    "rows": lambda x: standardize(x, 1e-2),
+    "rows, not centred": lambda x: standardize(x, 1e-2, is_centred=False),
 }
 
 
@@ -359,7 +365,9 @@ def test_derivatives_forward_and_of_derivatives_equal_those_of_the_plain_form(ca
         with kernel_form(form):
             loss = lambda x: weighted(jnp.sin(FORWARD[case](x)))  # noqa: E731
             once, twice = jax.jvp(loss, (x,), (along,)), jax.jvp(jax.grad(loss), (x,), (along,))[1]
-            many = jax.vmap(lambda along: jax.jvp(loss, (x,), (along,))[1])(jnp.stack([along, x]))
+            both = jnp.stack([along, x])
+            many = jax.vmap(lambda along: jax.jvp(loss, (x,), (along,))[1])(both), jax.vmap(jax.grad(loss))(both)
+            many = (*many, jax.grad(lambda both: jnp.sum(jax.vmap(loss)(both)))(both))
             return once, twice, many, jax.grad(lambda x: jnp.sum(jax.grad(loss)(x) * along))(x)
 
     assert_same(jax.jit(lambda: derivatives("plain"))(), jax.jit(lambda: derivatives("fast"))())

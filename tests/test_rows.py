@@ -9,6 +9,10 @@ import kerata
 from kerata import layers, ops
 from kerata.engine import program
 from kerata.engine.rows import why_rows_matter
+from kerata.kernels.convolution import convolution
+from kerata.kernels.pooling import average_pool, max_pool
+from kerata.kernels.standardization import standardize
+from kerata.kernels.sums import with_bias, with_scale
 
 
 def prove(function, *shapes, valid=False, result="rows", batch=8, there=5):
@@ -28,6 +32,10 @@ def shrunk(x):
 
 
 shrunk.defvjp(lambda x: (x, None), lambda _, g: (g / jnp.mean(jnp.abs(g)),))
+
+def slope(function):
+    return lambda x: jax.grad(lambda x: jnp.sum(function(x)))(x)
+
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 APART = {
@@ -53,8 +61,23 @@ APART = {
         lambda x: jax.lax.conv_general_dilated(x, jnp.ones((2, 2, 3, 4)), (1, 1), "SAME", dimension_numbers=NHWC),
         (4, 4, 3),
     ),
+    "convolution": (lambda x: convolution(x, jnp.ones((2, 2, 3, 4))), (4, 4, 3)),
+    "gradient of a convolution": (slope(lambda x: convolution(x, jnp.ones((2, 2, 3, 4))) ** 2), (4, 4, 3)),
+    "largest": (slope(lambda x: max_pool(x, (2, 2), (1, 1)) ** 2), (4, 4, 3)),
+    "means": (slope(lambda x: average_pool(x, (2, 2), (1, 1)) ** 2), (4, 4, 3)),
+    "bias": (lambda x: with_bias(x, jnp.ones(3)), (4, 3)),
+    "scale": (lambda x: with_scale(x, jnp.ones((4, 3))), (2, 4, 3)),
+    "rows": (slope(lambda x: standardize(x, 1e-3) ** 3), (4, 3)),
 }
 MIXED = {
+    "samples as channels": (lambda x: convolution(jnp.moveaxis(x, 0, -1)[None], jnp.ones((2, 2, 1, 1)))[0, 0, 0], (4, 4)),
+    "samples as a kernel": (lambda x: convolution(jnp.ones((1, 4, 4, 1)), jnp.moveaxis(x, 0, -1)[:, :, None])[0, 0, 0], (2, 2)),
+    "gradient of a kernel": (
+        lambda x: x * jax.grad(lambda w: jnp.sum(convolution(x, w) ** 2))(jnp.ones((2, 2, 3, 1)))[0, 0, 0, 0],
+        (4, 4, 3),
+    ),
+    "samples as a scale": (lambda x: with_scale(jnp.ones((2, 2, x.shape[0])), x)[0, 0], ()),
+    "samples along the rows": (lambda x: standardize(x.T, 1e-3).T, (3,)),
     "numbered": (lambda x: x / (7.0 - jnp.arange(x.shape[0])[:, None]), (3,)),
     "half": (lambda x: x * (x.shape[0] // 2), (3,)),
     "large batches": (lambda x: x * (0 if x.shape[0] < 6 else 1), (3,)),
@@ -213,6 +236,30 @@ MODELS = {
     "own layer": sequence(Scaled, layers.BatchNormalization),
     "own function": sequence(lambda: layers.Lambda(lambda x: x * 2 - ops.mean(x, -1, keepdims=True))),
     "penalty on the output": sequence(lambda: layers.Dense(4, activity_regularizer="l2")),
+    "pictures": sequence(
+        lambda: layers.Reshape((3, 2, 1)),
+        lambda: layers.Conv2D(3, 2, padding="same"),
+        lambda: layers.MaxPooling2D(2, 1, padding="same"),
+        lambda: layers.AveragePooling2D(2, 1, padding="same"),
+        lambda: layers.Conv2DTranspose(2, 2),
+        layers.Flatten,
+    ),
+    "normalized rows": sequence(
+        lambda: layers.Reshape((3, 2)),
+        lambda: layers.Dense(4),
+        layers.LayerNormalization,
+        lambda: layers.EinsumDense("abc,cde->abde", (None, 2, 2), bias_axes="de"),
+        lambda: layers.LayerNormalization(axis=(2, 3)),
+        layers.RMSNormalization,
+        layers.Flatten,
+    ),
+    "in every step": sequence(
+        lambda: layers.Reshape((3, 2, 1, 1)),
+        lambda: layers.TimeDistributed(layers.Conv2D(3, 1)),
+        lambda: layers.TimeDistributed(layers.MaxPooling2D((2, 1))),
+        layers.LayerNormalization,
+        layers.Flatten,
+    ),
 }
 
 

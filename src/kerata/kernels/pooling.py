@@ -189,8 +189,8 @@ _sums = linear("window_sums", sum_windows, of_output)
 _spread_sums = linear("spread_sums", spread, of_picture)
 _picked = linear("window_winners", pick, of_output)
 _spread_winners = linear("spread_winners", spread, of_picture)
-transposed(_sums, _spread_sums)
-transposed(_picked, _spread_winners)
+transposed(_sums, _spread_sums, sum_windows, spread)
+transposed(_picked, _spread_winners, pick, spread)
 
 
 def gather_windows(window: Sizes, strides: Sizes, g: jax.Array, winner: jax.Array | None = None) -> jax.Array:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.interpreters import ad, batching, mlir
 
-from kerata.kernels.typed import Direction, Primitive, bind, is_nothing, no_direction, nothing_for
+from kerata.kernels.typed import Direction, Primitive, as_array, bind, is_nothing, no_direction, nothing_for
 
 Shape = tuple[int, ...]
 # (operands, what is fixed) -> the result.
@@ -77,19 +77,21 @@ def linear(name: str, form: Form, shape: ShapeOf) -> Primitive:
     return primitive
 
 
-def transposed(forward: Primitive, backward: Primitive) -> None:
+def transposed(forward: Primitive, backward: Primitive, form: Form, back: Form) -> None:
     """Says of two primitives, linear in their last operand, that each is the gradient of the other.
 
-    Operands before the last are no numbers to differentiate by: which window has won, for one.
+    By the operands before the last they are differentiated as `form` and `back`, what they compute, are written.
     """
-    for one, other in ((forward, backward), (backward, forward)):
-        ad.primitive_jvps[one] = functools.partial(_along, one)
+    for one, other, written in ((forward, backward, form), (backward, forward, back)):
+        ad.primitive_jvps[one] = functools.partial(_along, one, written)
         ad.primitive_transposes[one] = functools.partial(_back, other)
 
 
 def _along(
-    primitive: Primitive, primals: Sequence[jax.Array], tangents: Sequence[Direction], *, fixed: Hashable
+    primitive: Primitive, form: Form, primals: Sequence[jax.Array], tangents: Sequence[Direction], *, fixed: Hashable
 ) -> tuple[jax.Array, Direction]:
+    if not all(map(is_nothing, tangents[:-1])):
+        return jax.jvp(functools.partial(form, fixed), tuple(primals), tuple(map(as_array, tangents)))
     value, tangent = bind(primitive, *primals, fixed=fixed), tangents[-1]
     if is_nothing(tangent):
         return value, no_direction(value)

@@ -13,7 +13,7 @@ from jax.interpreters import ad
 
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.primitives import Shape, define
-from kerata.kernels.typed import Direction, as_array, bind, is_asked_for, is_nothing, nothing_for
+from kerata.kernels.typed import Direction, as_array, bilinear_gradients, bind, is_asked_for, is_nothing, nothing_for, shape_of
 
 # How many numbers of an axis XLA adds up at once: above 32 it takes windows, which cost ten times as much.
 ADDED_AT_ONCE = 32
@@ -104,28 +104,58 @@ def sum_of_rows(x: jax.Array) -> jax.Array:
 
 
 def with_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
-    """x (rows, *picture, features) + bias (features,)."""
-    if not prefers_fast_form() or x.ndim < 3 or not x.dtype == bias.dtype == jnp.float32:
-        return x + bias
-    return bind(_biased, x, bias, fixed=None)
+    """x (rows, ..., *features) + bias (*features,)."""
+    return bind(_biased, x, bias, fixed=None) if _has_fast_sum(x, bias) else x + bias
+
+
+def with_scale(x: jax.Array, scale: jax.Array) -> jax.Array:
+    """x (rows, ..., *features) * scale (*features,)."""
+    return bind(_scaled, x, scale, fixed=None) if _has_fast_sum(x, scale) else x * scale
+
+
+def _has_fast_sum(x: jax.Array, weight: jax.Array) -> bool:
+    """Whether the weight's gradient is a sum over at least two axes in float32."""
+    is_last = 0 < weight.ndim <= x.ndim - 2 and weight.shape == x.shape[x.ndim - weight.ndim :]
+    return is_last and x.size > 0 and x.dtype == weight.dtype == jnp.float32 and prefers_fast_form()
+
+
+def _sum_to(shape: Shape, g: jax.Array) -> jax.Array:
+    """The sum over all axes but the last ones, which have this shape. What makes `g` is computed once, and not within it."""
+    leading = g.shape[: g.ndim - len(shape)]
+    return jnp.reshape(apart(sum_of_features)(jnp.reshape(g, (*leading, math.prod(shape)))), shape)
 
 
 def _add(_: None, x: jax.Array, bias: jax.Array) -> jax.Array:
     return x + bias
 
 
-def _add_many(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
-    x, bias = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
-    if axes[1] is None:
-        return x + bias, 0
-    return x + bias.reshape(len(bias), *[1] * (arrays[0].ndim - (axes[0] is not None) - 1), -1), 0
+def _multiply(_: None, x: jax.Array, scale: jax.Array) -> jax.Array:
+    return x * scale
 
 
-def _as_first(_: None, x: Shape, bias: Shape) -> Shape:
+def _as_first(_: None, x: Shape, weight: Shape) -> Shape:
     return x
 
 
+def _beside(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
+    """Of many, x and its weight, which fit each other."""
+    x, weight = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+    if axes[1] is None:
+        return x, weight
+    between = x.ndim - (axes[0] is not None) - (weight.ndim - 1)
+    return x, weight.reshape(len(weight), *[1] * between, *weight.shape[1:])
+
+
+def _add_many(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
+    return jnp.add(*_beside(arrays, axes)), 0
+
+
+def _multiply_many(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
+    return jnp.multiply(*_beside(arrays, axes)), 0
+
+
 _biased = define("with_bias", _add, _as_first, _add_many)
+_scaled = define("with_scale", _multiply, _as_first, _multiply_many)
 
 
 def _along(primals: Sequence[jax.Array], tangents: Sequence[Direction], *, fixed: None) -> tuple[jax.Array, Direction]:
@@ -139,9 +169,17 @@ def _back(g: Direction, x: Direction, bias: Direction, *, fixed: None) -> list[D
     asked = [is_asked_for(operand) for operand in (x, bias)]
     if is_nothing(g):
         return [nothing_for(operand) if wanted else None for operand, wanted in zip((x, bias), asked, strict=True)]
-    # What makes `g` is computed once, and not within the sum, where it is slow.
-    return [g if asked[0] else None, apart(sum_of_features)(g) if asked[1] else None]
+    return [g if asked[0] else None, _sum_to(shape_of(bias), g) if asked[1] else None]
+
+
+def _by_x(_: None, g: jax.Array, x: Direction, scale: jax.Array) -> jax.Array:
+    return with_scale(g, scale)
+
+
+def _by_scale(_: None, g: jax.Array, x: jax.Array, scale: Direction) -> jax.Array:
+    return _sum_to(shape_of(scale), g * x)
 
 
 ad.primitive_jvps[_biased] = _along
 ad.primitive_transposes[_biased] = _back
+bilinear_gradients(_scaled, _by_x, _by_scale)

@@ -131,7 +131,7 @@ def jitted(function: Callable[P, R], inline: bool = False) -> Callable[P, R]:
 
 def is_nothing(direction: object) -> bool:
     """Whether a tangent or a cotangent is known to be zero."""
-    return type(direction) is ad.Zero
+    return type(direction) is ad.Zero or getattr(direction, "dtype", None) == jax.dtypes.float0
 
 
 def is_asked_for(operand: object) -> bool:
@@ -152,6 +152,11 @@ def as_array(direction: Direction) -> jax.Array:
 def nothing_for(operand: Direction) -> Direction:
     """A cotangent of zero for an operand by which an operation is transposed."""
     return ad.Zero(operand.aval)  # type: ignore[return-value]
+
+
+def shape_of(operand: Direction) -> tuple[int, ...]:
+    """The shape of an operand, or of one that is asked for."""
+    return getattr(operand, "aval", operand).shape
 
 
 def bilinear_gradients(primitive: Primitive, by_first: Callable[..., jax.Array], by_second: Callable[..., jax.Array]) -> None:

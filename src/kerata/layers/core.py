@@ -23,6 +23,7 @@ from kerata.engine.module import shown
 from kerata.engine.symbolic import SymbolicTensor, infer, map_structure
 from kerata.engine.types import InitializerLike
 from kerata.kernels.products import product
+from kerata.kernels.sums import with_bias
 from kerata.layers.adapters import weight_in_use
 from kerata.layers.calibrated import Calibrated
 from kerata.layers.layer import InputSpec, Layer
@@ -143,7 +144,7 @@ class Dense(Calibrated):
         x = self.weigh(flat)  # (batch * ..., units)
         x = jnp.reshape(x, (*inputs.shape[:-1], self.units)) if inputs.ndim > 2 else x
         if self.bias is not None:
-            x = x + self.bias_in_use(self.bias)
+            x = with_bias(x, self.bias_in_use(self.bias))
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):

@@ -15,6 +15,7 @@ from kerata.engine.module import shown
 from kerata.engine.types import Array, InitializerLike
 from kerata.initializers import Initializer
 from kerata.kernels.products import type_of_sums
+from kerata.kernels.sums import with_bias
 from kerata.layers.adapters import weight_in_use
 from kerata.layers.calibrated import Calibrated
 from kerata.layers.core import mixes_samples
@@ -168,7 +169,7 @@ class EinsumDense(Calibrated):
     def call(self, inputs, training=None):
         x = self.weigh(inputs)
         if self.bias is not None:
-            x = x + self.bias_in_use(self.bias)
+            x = with_bias(x, self.bias_in_use(self.bias))
         return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):

@@ -12,7 +12,8 @@ from kerata.base.types import PartialShape, Shape
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import larger
-from kerata.kernels.sums import mean_along
+from kerata.kernels.standardization import standardize
+from kerata.kernels.sums import mean_along, with_bias, with_scale
 from kerata.layers.layer import InputSpec, Layer
 
 
@@ -45,8 +46,10 @@ class SampleNormalization(Layer):
         return shape
 
     def _beside(self, weight: Variable, x: Array) -> Array:
-        """A weight in the type and with the axes of what it is combined with."""
+        """A weight in the type of what it is combined with, with its last axes, or with all axes and a size of 1 for others."""
         axes = self._axes(x.ndim)
+        if axes == tuple(range(x.ndim - len(axes), x.ndim)):
+            return weight.value.astype(x.dtype)
         return weight.value.astype(x.dtype).reshape([size if axis in axes else 1 for axis, size in enumerate(x.shape)])
 
     def compute_output_shape(self, input_shape):
@@ -137,14 +140,17 @@ class LayerNormalization(SampleNormalization):
     def call(self, inputs):
         x = in_float32(inputs)
         axes = self._axes(x.ndim)
-        centered = x - jnp.mean(x, axis=axes, keepdims=True)
-        factor = lax.rsqrt(jnp.mean(jnp.square(centered), axis=axes, keepdims=True) + self.epsilon)
-        # Older models divide by the standard deviation without subtracting the mean.
-        x = (x if self.rms_scaling else centered) * factor
+        if axes == (x.ndim - 1,) and not self.rms_scaling:
+            x = standardize(x, self.epsilon)
+        else:
+            centered = x - jnp.mean(x, axis=axes, keepdims=True)
+            factor = lax.rsqrt(jnp.mean(jnp.square(centered), axis=axes, keepdims=True) + self.epsilon)
+            # Older models divide by the standard deviation without subtracting the mean.
+            x = (x if self.rms_scaling else centered) * factor
         if self.gamma is not None:
-            x = x * self._beside(self.gamma, x)
+            x = with_scale(x, self._beside(self.gamma, x))
         if self.beta is not None:
-            x = x + self._beside(self.beta, x)
+            x = with_bias(x, self._beside(self.beta, x))
         return x.astype(self.compute_dtype)
 
     def get_config(self):
@@ -180,8 +186,12 @@ class RMSNormalization(SampleNormalization):
 
     def call(self, x):
         wide = in_float32(x)
-        square = jnp.mean(jnp.square(wide), axis=self._axes(x.ndim), keepdims=True)
-        return (wide * lax.rsqrt(square + self.epsilon) * self._beside(self.scale, wide)).astype(x.dtype)
+        axes = self._axes(x.ndim)
+        if axes == (x.ndim - 1,):
+            wide = standardize(wide, self.epsilon, is_centred=False)
+        else:
+            wide = wide * lax.rsqrt(jnp.mean(jnp.square(wide), axis=axes, keepdims=True) + self.epsilon)
+        return with_scale(wide, self._beside(self.scale, wide)).astype(x.dtype)
 
 
 @builtin("layers")

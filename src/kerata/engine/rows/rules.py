@@ -177,10 +177,23 @@ def _own_windows(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any])
     return kind._replace(sound=sound, fill=0.0 if is_zero(kinds[-1].fill) else None)
 
 
-def _with_bias(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
-    x, bias = kinds
-    sound = x.axis != len(m.invars[0].aval.shape) - 1 and bias.axis is None
-    return Kind(sound, outer=x.outer)
+def _with_weight(keeps_zeros: bool) -> Rule:
+    """Of `kerata.kernels.sums`: a weight beside the last axes."""
+
+    def rule(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+        x, weight = kinds
+        beside = len(m.invars[1].aval.shape)
+        sound = x.axis is not None and x.axis < len(m.invars[0].aval.shape) - beside and weight.axis is None
+        return Kind(sound, fill=0.0 if keeps_zeros and is_zero(x.fill) else None, outer=x.outer)
+
+    return rule
+
+
+def _of_rows(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """Of `kerata.kernels.standardization`: along the last axis."""
+    kind = alike(kinds)
+    sound = kind.sound and kind.axis != len(m.invars[-1].aval.shape) - 1 and m.params["fixed"] == n.params["fixed"]
+    return kind._replace(sound=sound, fill=0.0 if is_zero(kinds[-1].fill) else None)
 
 
 def _window(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
@@ -338,7 +351,9 @@ RULES: dict[str, Rule] = {
     "spread_sums": _own_windows,
     "window_winners": _own_windows,
     "spread_winners": _own_windows,
-    "with_bias": _with_bias,
+    "with_bias": _with_weight(keeps_zeros=False),
+    "with_scale": _with_weight(keeps_zeros=True),
+    "change_of_rows": _of_rows,
     "reduce_window": _window,
     "reduce_window_sum": _window,
     "reduce_window_max": _window,
