@@ -33,6 +33,7 @@ def shrunk(x):
 
 shrunk.defvjp(lambda x: (x, None), lambda _, g: (g / jnp.mean(jnp.abs(g)),))
 
+
 def slope(function):
     return lambda x: jax.grad(lambda x: jnp.sum(function(x)))(x)
 
