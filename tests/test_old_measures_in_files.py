@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import tfkeras2
 from kerata.saving.legacy.measuring import explicit, name_of_then
 
@@ -55,8 +56,8 @@ CASES = {
         ],
         ["cls_loss", "reg_loss", "cls_accuracy", "reg_mae", "reg_mse"],
         {
-            "cls": classed("SparseCategoricalAccuracy", "accuracy"),
-            "reg": [classed("MeanAbsoluteError", "mae"), classed("MeanSquaredError", "mse")],
+            "cls": classed("SparseCategoricalAccuracy", "cls_accuracy"),
+            "reg": [classed("MeanAbsoluteError", "reg_mae"), classed("MeanSquaredError", "reg_mse")],
         },
     ),
 }
@@ -117,3 +118,20 @@ def test_names_of_then():
     assert name_of_then("out_1_acc", ACCURACY) == "acc"
     assert name_of_then("f1", "f1") == "f1" and name_of_then(None, "f1") == "f1"
     assert name_of_then("sparse_top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy").startswith("sparse_top_k")
+
+
+def test_metrics_of_one_name_tell_a_number_each(tmp_path):
+    """`tf_keras` reads and writes them under these names."""
+    model = network(two=True)
+    given = {"cls": tfkeras2.metrics.SparseCategoricalAccuracy(name="m"), "reg": tfkeras2.metrics.MeanAbsoluteError(name="m")}
+    model.compile("adam", {"cls": SPARSE, "reg": "mse"}, metrics=given)
+    wanted = model.evaluate(x, [y, z], verbose=0, return_dict=True)
+    assert list(wanted)[-2:] == ["cls_m", "reg_m"]
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        metrics = json.loads(file.attrs["training_config"])["metrics"]
+    assert metrics == {"cls": classed("SparseCategoricalAccuracy", "cls_m"), "reg": classed("MeanAbsoluteError", "reg_m")}
+    for load in (models.load_model, kerata.models.load_model):
+        found = load(tmp_path / "model.h5").evaluate(x, [y, z], verbose=0, return_dict=True)
+        assert sorted(found) == sorted(wanted)
+        assert found["cls_m"] == pytest.approx(wanted["cls_m"]) and found["reg_m"] == pytest.approx(wanted["reg_m"])

@@ -18,8 +18,15 @@ USELESS = ("dtype", "fn", "reduction")
 GONE = (FLAG, "jit_compile")
 
 
-def read_compiling(plain: object, era: str, owner: str) -> dict[str, Any] | None:
-    """The description of a compiled model in Keras 3's form; `None` where it says nothing."""
+def read_compiling(plain: object, era: str, owner: str, model: object = None) -> dict[str, Any] | None:
+    """The description of a compiled model in Keras 3's form; `None` where it says nothing.
+
+    Args:
+        plain: what the file says.
+        era: whose words it has.
+        owner: how the file is called in messages.
+        model: the description of the model, which names the outputs.
+    """
     if not isinstance(plain, dict):
         raise FileError(message(owner, "what the model was compiled with must be a dict", {"training_config": plain}))
     optimizer = plain.get("optimizer_config")
@@ -29,10 +36,39 @@ def read_compiling(plain: object, era: str, owner: str) -> dict[str, Any] | None
     found: dict[str, Any] = {"optimizer": reader.optimizer(optimizer)}
     for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
         if plain.get(key) not in (None, [], {}):
-            found[key] = reader.measures(kind, plain[key])
+            found[key] = reader.measures(kind, without_outputs(plain[key], outputs_of(model)))
     if plain.get("loss_weights") is not None:
         found["loss_weights"] = plain["loss_weights"]
     return found
+
+
+def outputs_of(model: object) -> list[str]:
+    """The names of the layers that give the outputs of a graph, where there are several."""
+    config = model.get("config") if isinstance(model, dict) else None
+    ends = config.get("output_layers") if isinstance(config, dict) else None
+    named = ends if isinstance(ends, list) else []
+    found = [end[0] for end in named if isinstance(end, list) and end and isinstance(end[0], str)]
+    return found if len(found) == len(named) > 1 else []
+
+
+def without_outputs(measures: object, outputs: list[str]) -> object:
+    """Measures of several outputs without the outputs' names, which `tf.keras` keeps before theirs."""
+    if isinstance(measures, list) and len(measures) == len(outputs):
+        return [without_output(some, name) for some, name in zip(measures, outputs, strict=True)]
+    if isinstance(measures, dict) and "class_name" not in measures:
+        return {name: without_output(some, name) if name in outputs else some for name, some in measures.items()}
+    return measures
+
+
+def without_output(measure: object, output: str) -> object:
+    """A measure, or several, without the name of an output before their own."""
+    if isinstance(measure, list):
+        return [without_output(one, output) for one in measure]
+    config = measure.get("config") if isinstance(measure, dict) else None
+    name = config.get("name") if isinstance(config, dict) else None
+    if not isinstance(measure, dict) or not isinstance(name, str) or not name.startswith(f"{output}_"):
+        return measure
+    return {**measure, "config": {**measure["config"], "name": name.removeprefix(f"{output}_")}}
 
 
 class Compiling:

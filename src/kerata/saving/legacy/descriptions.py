@@ -44,7 +44,7 @@ def read_model(file: Group, texts: Texts, compile: bool = True) -> OldModel:
         weights = weights._replace(layers=[entry for entry in weights.layers if entry.layer not in added])
     compiling = None
     if compile and (text := texts.read_text(file, "training_config")) is not None:
-        compiling = read_compiling(parse(text, owner), era, owner)
+        compiling = read_compiling(parse(text, owner), era, owner, config)
     return OldModel(era, version, config, weights, compiling, read_optimizer(file, texts) if compiling else [], notes)
 
 

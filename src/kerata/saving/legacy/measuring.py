@@ -28,12 +28,15 @@ OF_LOSSES = {
 }
 
 
-def explicit(measures: object, loss: object, names: Sequence[str], widths: Sequence[int | None]) -> object:
+def explicit(
+    measures: object, loss: object, names: Sequence[str], widths: Sequence[int | None], in_full: bool = False
+) -> object:
     """Measures, in the form that `compile` was given, those known by a name as classes under that name.
 
     Args:
         measures, loss: as a compiled model's description has them.
         names, widths: of the outputs; how many numbers each gives.
+        in_full: whether names begin with that of the output, as `tf.keras` wants those of several outputs.
     """
     if measures is None or not names:
         return measures
@@ -41,17 +44,18 @@ def explicit(measures: object, loss: object, names: Sequence[str], widths: Seque
         only = loss.get(names[0]) if isinstance(loss, dict) and "class_name" not in loss else loss
         only = only[0] if isinstance(only, list) and len(only) == 1 else only
         return _each(measures, lambda one: _explicit(one, only, widths[0]))
+    outputs = [f"{name}_" if in_full else "" for name in names]
     if isinstance(measures, dict):
         places = {name: place for place, name in enumerate(names)}
         return {
-            name: _each(some, lambda one, p=places[name]: _explicit(one, _loss_of(loss, names, p), widths[p]))
+            name: _each(some, lambda one, p=places[name]: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p]))
             if name in places
             else some
             for name, some in measures.items()
         }
     if isinstance(measures, list) and len(measures) == len(names) and all(isinstance(some, list) for some in measures):
         return [
-            _each(some, lambda one, p=place: _explicit(one, _loss_of(loss, names, p), widths[p]))
+            _each(some, lambda one, p=place: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p]))
             for place, some in enumerate(measures)
         ]
     return measures
@@ -71,14 +75,14 @@ def _loss_of(loss: object, names: Sequence[str], place: int) -> object:
     return loss[place] if isinstance(loss, list) and len(loss) == len(names) else loss
 
 
-def _explicit(measure: object, loss: object, width: int | None) -> object:
+def _explicit(measure: object, loss: object, width: int | None, output: str = "") -> object:
     if not isinstance(measure, str):
         return measure
     if measure in ACCURACIES:
         name = "BinaryAccuracy" if width == 1 else OF_LOSSES.get(_function_of(loss))
     else:
         name = CLASSES.get(_function_of(measure, "metrics"))
-    return measure if name is None else {"class_name": name, "config": {"name": measure, "dtype": "float32"}}
+    return measure if name is None else {"class_name": name, "config": {"name": output + measure, "dtype": "float32"}}
 
 
 def _function_of(identifier: object, kind: str = "losses") -> str:

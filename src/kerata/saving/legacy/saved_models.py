@@ -175,7 +175,7 @@ def read_folder(folder: Path, checkpoint: Checkpoint, owner: str, compile: bool 
         config["build_config"] = {"input_shape": shape}
     compiling = None
     if compile and plain.get("training_config") is not None:
-        compiling = read_compiling(plain["training_config"], TFKERAS2, owner)
+        compiling = read_compiling(plain["training_config"], TFKERAS2, owner, config)
     tree = Tree(checkpoint.graph(), names_of(objects, owner), checkpoint.source)
     if not tree.nodes:
         raise FileError(message(owner, "the file is damaged: the checkpoint does not say which objects it holds"))

@@ -334,7 +334,7 @@ class Words:
         outputs = list(getattr(self.owner, "outputs", None) or [])
         names, widths = list(getattr(self.owner, "output_names", ())), [output.shape[-1] for output in outputs]
         for key in ("metrics", "weighted_metrics"):
-            found[key] = explicit(self.plain(config.get(key)), loss, names, widths)
+            found[key] = explicit(self.plain(config.get(key)), loss, names, widths, self.for_then)
         found["optimizer_config"] = self.optimizer(config["optimizer"])
         return found
 

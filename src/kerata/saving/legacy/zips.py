@@ -9,7 +9,7 @@ import numpy as np
 from kerata.base.registry import CustomObjectScope
 from kerata.optimizers import Nadam, Optimizer
 from kerata.saving.legacy.architecture import Architecture
-from kerata.saving.legacy.compiling import Compiling
+from kerata.saving.legacy.compiling import Compiling, outputs_of, without_outputs
 from kerata.saving.legacy.form import KERAS3, TFKERAS2, era_of_version
 from kerata.saving.legacy.lambdas import Lambdas
 from kerata.saving.legacy.optimizer_state import keeps_nothing
@@ -52,7 +52,7 @@ def modern_config(plain: dict[str, Any], version: str, owner: str, lambdas: Lamb
         found: dict[str, Any] = {"optimizer": optimizer if isinstance(optimizer, str) else reader.optimizer(optimizer)}
         for key, kind in (("loss", "losses"), ("metrics", "metrics"), ("weighted_metrics", "metrics")):
             if compiling.get(key) not in (None, [], {}):
-                found[key] = reader.measures(kind, compiling[key])
+                found[key] = reader.measures(kind, without_outputs(compiling[key], outputs_of(config)))
         if compiling.get("loss_weights") is not None:
             found["loss_weights"] = compiling["loss_weights"]
         config["compile_config"] = found
