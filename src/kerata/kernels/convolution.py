@@ -25,6 +25,7 @@ from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.primitives import Shape, define
+from kerata.kernels.products import kernel_gradient_of_pixels
 from kerata.kernels.sums import sums_of_features
 from kerata.kernels.typed import Primitive, bilinear_gradients, bind, map_rows
 
@@ -188,7 +189,7 @@ def form_output(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Arra
 def form_input_gradient(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
     """A convolution of the gradient, its pixels a stride apart, with the kernel turned round."""
     rank = len(geometry.picture)
-    turned = swap_channels(jnp.flip(kernel, tuple(range(rank))), geometry.groups)
+    turned = swap_channels(lax.rev(kernel, [axis for axis in range(rank) if kernel.shape[axis] > 1]), geometry.groups)
     pads: list[tuple[int, int]] = []
     for size, k, s, (low, _), d, out in zip(*geometry[:5], geometry.output):
         before = (k - 1) * d - low
@@ -210,6 +211,10 @@ def form_kernel_gradient(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.
     batch, *picture, channels = x.shape
     if groups == channels > 1:
         return correlate_channels(geometry, x, g, rest)
+    if groups == 1 and math.prod(geometry.kernel) == 1 and not any(low or high for low, high in rest) and x.dtype == jnp.float32:
+        (pixels,) = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
+        dw = kernel_gradient_of_pixels(pixels.reshape(-1, channels), g.reshape(-1, g.shape[-1]))
+        return dw.reshape(*geometry.kernel, *dw.shape)
     x = x.reshape(batch, *picture, groups, channels // groups)
     x = x.transpose(rank + 2, *spatial, rank + 1, 0)  # (channels / groups, *picture, groups, batch)
     x = x.reshape(channels // groups, *picture, groups * batch)

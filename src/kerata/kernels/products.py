@@ -96,12 +96,19 @@ def _fast_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
     (rows, units), inputs = g.shape, x.shape[1]
     if rows * inputs * units < SMALL:
         return _plain_gradient(x, g)
-    # The gradient is transposed in place of the inputs: that pays where it is the smaller of the two.
-    if units <= rows:
+    # The gradient is transposed in place of the inputs: that pays where it and the result are the smaller ones.
+    if units <= min(rows, inputs):
         return _transposed(_transposed(g) @ x)
     if inputs % ALIGNED == 0 and rows >= ROWS:
         return _plain_product(_transposed(x), g)
     return _plain_gradient(x, g)
+
+
+def kernel_gradient_of_pixels(x: jax.Array, g: jax.Array) -> jax.Array:
+    """(inputs, units) from x (rows, inputs) and g (rows, units) of very many rows: the narrower of the two is transposed."""
+    if g.shape[1] <= x.shape[1]:
+        return _transposed(_transposed(g) @ x)
+    return _plain_product(_transposed(x), g)
 
 
 @apart
