@@ -211,7 +211,12 @@ def form_kernel_gradient(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.
     batch, *picture, channels = x.shape
     if groups == channels > 1:
         return correlate_channels(geometry, x, g, rest)
-    if groups == 1 and math.prod(geometry.kernel) == 1 and not any(low or high for low, high in rest) and x.dtype == jnp.float32:
+    if (
+        groups == 1
+        and math.prod(geometry.kernel) == 1
+        and not any(low or high for low, high in rest)
+        and x.dtype == jnp.float32
+    ):
         (pixels,) = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
         dw = kernel_gradient_of_pixels(pixels.reshape(-1, channels), g.reshape(-1, g.shape[-1]))
         return dw.reshape(*geometry.kernel, *dw.shape)
