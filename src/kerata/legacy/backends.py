@@ -20,7 +20,7 @@ from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
-from kerata.legacy.changes import CHANGES
+from kerata.legacy.changes import CHANGES, where_it_counts
 from kerata.legacy.crossentropy import OF_BACKEND
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
@@ -538,6 +538,8 @@ def maker(era: str, name: str) -> object:
     found = OWN[name] if name in OWN else getattr(backend, name)
     if name == "function" and era == "tfkeras2":
         return functools.partial(function, changes_layers=True)
+    if name in CHANGES and era != "tfkeras2":
+        return where_it_counts(CHANGES[name])
     if name in LOOKING or isinstance(found, type):
         return found
     if era != "tfkeras2" and name in TURNS:

@@ -1,13 +1,18 @@
 """K.update and its kin: new values of variables at once, or as pairs where they are symbolic or `get_updates` asks for them."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import jax.numpy as jnp
 
 from kerata import backend, ops
+from kerata.base.blocks import ambient
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import Variable
+from kerata.layers.phase import training_now
 from kerata.legacy.own_updates import deferring
 from kerata.legacy.tensorflow.tensor import plain
 
@@ -51,3 +56,33 @@ CHANGES: dict[str, Callable[..., object]] = {
         moving_average_update, lambda before, value, momentum: before * momentum + value * (1.0 - momentum)
     ),
 }
+
+
+# Before `tf.keras` what a layer changed was an update of the graph, which training ran, and prediction and evaluation did not.
+
+_calls = ambient()
+
+
+@contextmanager
+def call_of(layer: object) -> Iterator[None]:
+    """Within the block a layer is called."""
+    before, _calls.layer = getattr(_calls, "layer", None), layer
+    try:
+        yield
+    finally:
+        _calls.layer = before
+
+
+def counts(layer: Any) -> bool:
+    """Whether a layer that is called changes variables: in training, and always where it says that it is `stateful`."""
+    return layer is None or layer._era == "tfkeras2" or bool(getattr(layer, "stateful", False)) or training_now() is not False
+
+
+def where_it_counts(change: Callable[..., object]) -> Callable[..., object]:
+    """`K.update` or one of its kin, which leaves a variable as it is in a call that changes none."""
+
+    @functools.wraps(change)
+    def call(x: Variable, *args: object, **kwargs: object) -> object:
+        return change(x, *args, **kwargs) if counts(getattr(_calls, "layer", None)) else x
+
+    return call

@@ -23,6 +23,7 @@ from kerata.initializers import Initializer
 from kerata.layers import RNN
 from kerata.layers.layer import Layer
 from kerata.legacy.added import counted
+from kerata.legacy.changes import call_of, counts
 from kerata.legacy.closures import call_around, looks_at_tensors
 from kerata.legacy.configs import words_of_layer
 from kerata.legacy.functions import NeedsGraph
@@ -194,7 +195,8 @@ class OldLayer(Flowing, Spelled):
         before = self.__dict__.get("_calling")
         self.__dict__["_calling"] = True
         try:
-            return super()._call_concrete(args, kwargs)  # type: ignore[misc]
+            with call_of(self):
+                return super()._call_concrete(args, kwargs)  # type: ignore[misc]
         finally:
             if before is None:
                 del self.__dict__["_calling"]
@@ -344,7 +346,7 @@ class OldLayer(Flowing, Spelled):
             self._added_updates = [*self.__dict__.get("_added_updates", ()), *((inputs, one) for one in given)]
             return
         for update in updates if isinstance(updates, list) else [updates]:
-            if isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable):
+            if counts(self) and isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable):
                 update[0].assign(update[1])
 
     @property
