@@ -210,3 +210,25 @@ def test_a_name_or_an_argument_says_the_form(tmp_path):
     model.save_weights(tmp_path / "e", save_format="TF")
     with pytest.raises(FileExistsError, match=r"e\.index"):
         model.save_weights(tmp_path / "e", overwrite=False)
+
+
+def test_a_model_that_is_built_has_the_weights_of_the_checkpoint_that_was_named_before(tmp_path):
+    """As variables of TensorFlow take their values when they are made: by `build`, and not by the first call alone."""
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.end = L.Dense(2)
+
+        def call(self, x):
+            return self.end(x)
+
+    for kind in (Net, lambda: keras.Sequential([L.Dense(2)])):
+        written, read = kind(), kind()
+        written.build((None, 3))
+        written.save_weights(tmp_path / "weights")
+        status = read.load_weights(tmp_path / "weights")
+        read.build((None, 3))
+        status.assert_consumed()
+        for mine, right in zip(read.get_weights(), written.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, right)

@@ -47,6 +47,24 @@ def test_the_cosine_is_a_measure_of_its_own_since_keras_2_3(era, sign):
     np.testing.assert_allclose(model.evaluate(x, y, verbose=0), -0.6, rtol=1e-6)
 
 
+def test_metrics_by_the_name_of_their_class_are_counted_in_each_compile():
+    """As `tf_keras` 2.21 names them, which makes them in a graph of their own; a cross-validation finds `val_auc` in each fold."""
+    begin = tfkeras2.layers.Input((2,))
+    a, b = (tfkeras2.layers.Dense(1, activation="sigmoid", name=name)(begin) for name in "ab")
+    model = tfkeras2.Model(begin, [a, b])
+    x, y = np.ones((2, 2)), np.array([0.0, 1.0])
+    tfkeras2.metrics.AUC()
+    for _ in range(2):
+        model.compile("sgd", "binary_crossentropy", metrics={"b": "AUC", "a": ["AUC", "Precision"]}, weighted_metrics=["AUC"])
+        found = model.test_on_batch(x, [y, y], return_dict=True)
+        assert list(found)[3:] == ["a_auc", "a_precision", "a_auc_2", "b_auc_1", "b_auc_3"]
+
+
+def test_binary_accuracy_is_one_number_a_sample():
+    found = tfkeras2.metrics.binary_accuracy([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]], [[0.2, 0.7, 0.4], [0.6, 0.6, 0.1]])
+    np.testing.assert_allclose(found.numpy(), [2 / 3, 2 / 3])
+
+
 class Times(tfkeras2.metrics.Mean):
     def __init__(self, factor=1.0, **kwargs):
         super().__init__(**kwargs)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import kerata
+from kerata import legacy
 from kerata.legacy import keras1, keras2, tfkeras2
 
 X = np.random.RandomState(0).randn(40, 3).astype("float32")
@@ -253,3 +254,39 @@ def test_averages_of_tf_keras_begin_with_the_weights_before_training(name, every
     found = model.fit(x, y, batch_size=4, epochs=3, verbose=0, shuffle=False, validation_data=(x, y)).history
     np.testing.assert_allclose(found["val_loss"], validation, atol=6e-6)
     np.testing.assert_allclose(np.ravel(model.get_weights()[0]), kernel, rtol=1e-5)
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("Adam", [(2, 3), (3,), (2, 3), (3,)]),
+        ("Adamax", [(2, 3), (3,), (2, 3), (3,)]),
+        ("Adadelta", [(2, 3), (3,), (2, 3), (3,)]),
+        ("Nadam", [(), (2, 3), (3,), (2, 3), (3,)]),
+        ("Ftrl", [(2, 3), (2, 3), (3,), (3,)]),
+    ],
+)
+def test_weights_are_listed_slot_by_slot(era, name, shapes):
+    """`[iterations] + ms + vs` in Keras 2.3.1, and so in `tf.keras` 2.21: all of one kind, then all of the next, but those of Ftrl."""
+    keras = getattr(legacy, era)
+    if era == "keras2" and name == "Ftrl":
+        pytest.skip("Keras 2 had none")
+    kinds = keras.optimizers if era == "keras2" else keras.optimizers.legacy
+    model = keras.models.Sequential([keras.layers.Dense(3, input_shape=(2,))])
+    model.compile(getattr(kinds, name)(), "mse")
+    model.train_on_batch(np.ones((4, 2)), np.ones((4, 3)))
+    held = model.optimizer.get_weights()
+    assert [array.shape for array in held] == [(), *shapes]
+    model.optimizer.set_weights([2 * array for array in held])
+    np.testing.assert_allclose(model.optimizer.get_weights()[-1], 2 * held[-1])
+    assert model.optimizer.iterations == 2
+    with pytest.raises(ValueError, match=rf"set_weights\(\) needs {len(held)} arrays"):
+        model.optimizer.set_weights(held[1:])
+
+
+def test_variables_of_an_optimizer_may_be_called():
+    model = legacy.tfkeras2.Sequential([legacy.tfkeras2.layers.Dense(3, input_shape=(2,))])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((4, 2)), np.ones((4, 3)))
+    assert [tuple(one.shape) for one in model.optimizer.variables()] == [(), (2, 3), (2, 3), (3,), (3,)]

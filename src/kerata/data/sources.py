@@ -329,6 +329,10 @@ def is_uneven(arrays: list[Any]) -> bool:
     return len({np.shape(leaf)[:1] for leaf in jax.tree.leaves(arrays)} - {(), (0,)}) > 1
 
 
+class BesideSamples(dict):
+    """Weights of classes that are multiplied by those of samples, where these are given as well: until Keras 3."""
+
+
 def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, owner: str) -> HostArray | None:
     """One weight a sample from the weight of its class, 1 where the class has none: float32 of shape (samples,)."""
     if not isinstance(class_weight, dict) or not all(map(_is_class, class_weight)):
@@ -342,7 +346,7 @@ def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, o
         )
     if not all(isinstance(weight, KINDS_OF_NUMBERS) and np.isfinite(weight) for weight in class_weight.values()):
         raise ValueError(message(owner, "the weights of `class_weight` must be finite numbers", {"class_weight": class_weight}))
-    if sample_weight is not None:
+    if sample_weight is not None and not isinstance(class_weight, BesideSamples):
         raise ValueError(
             message(
                 owner,
@@ -359,7 +363,10 @@ def weigh_classes(y: object, class_weight: object, sample_weight: Data | None, o
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
         weights[labels == float(label)] = weight
-    return weights
+    if sample_weight is None:
+        return weights
+    of_samples = np.asarray(jax.tree.leaves(sample_weight)[0], np.float32)
+    return of_samples * weights.reshape(-1, *[1] * (of_samples.ndim - 1))
 
 
 def _is_class(key: object) -> bool:

@@ -232,6 +232,8 @@ def metric(era: str, name: str) -> object:
         return spell(era, name, bygone.METRICS[name], None, OldMetric)
     if era.startswith("keras2") and name in FUNCTIONS:
         return of_graphs(FUNCTIONS[name])
+    if era == "tfkeras2" and name == "binary_accuracy":
+        return in_order(era, name, among_tensors(era, name, FUNCTIONS[name]))
     if era == "keras2" and name in NAMES_OF_COSINES:
         return of_graphs(COSINES[era])
     if name in (functions := crossentropy.FUNCTIONS.get(era, {})):

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import types
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from kerata import losses, metrics
 from kerata.base.checks import message
 from kerata.base.config import floatx
+from kerata.base.registry import snake
 from kerata.dialects import find_row, translate_arguments
 from kerata.engine.homes import is_users
 from kerata.engine.types import Array
@@ -61,12 +63,15 @@ def compile_arguments(
             given["metrics"], given.get("loss"), model, accuracy or ("acc" if era in BATCHED else None)
         )
     for name in {"metrics", "weighted_metrics"} & set(given):
-        given[name] = spread(given[name], of_named_class)
         if era != "tfkeras2":
             given[name] = where_losses_are(given[name], given.get("loss"), model)
     outputs = list(getattr(model, "output_names", ())) if getattr(model, "_graph", None) is not None else []
     for name in {"metrics", "weighted_metrics"} & set(given):
         given[name] = of_each_output(given[name], len(outputs))
+    made: Counter[str] = Counter()
+    for name in ("metrics", "weighted_metrics"):
+        if name in given:
+            given[name] = spread(in_order_of(outputs, given[name]), lambda one: of_named_class(one, made))
     if "loss" in given:
         given["loss"] = bind_losses(model, spread(given["loss"], lambda one: of_targets(era, on_tensors(loss_of(era, one)))))
     for name in ("metrics", "weighted_metrics"):
@@ -75,11 +80,28 @@ def compile_arguments(
     return given
 
 
-def of_named_class(measure: object) -> object:
-    """A metric by the name of its class, which called itself: histories of `metrics=["AUC"]` have `auc`."""
+def in_order_of(outputs: list[str], measures: object) -> object:
+    """Measures by the names of outputs, in the order of the outputs."""
+    if not isinstance(measures, dict):
+        return measures
+    return {
+        name: measures[name]
+        for name in [*(name for name in outputs if name in measures), *(name for name in measures if name not in outputs)]
+    }
+
+
+def of_named_class(measure: object, made: Counter[str]) -> object:
+    """A metric by the name of its class, which called itself: histories of `metrics=["AUC"]` have `auc`.
+
+    Args:
+        measure: that, or another one, which comes back as it is.
+        made: how many of a name this call of `compile` has made: TensorFlow made them in a graph of their own, where names began anew.
+    """
     found = getattr(metrics, measure, None) if isinstance(measure, str) else None
     if isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure:
-        return found()
+        name = snake(measure)
+        made[name] += 1
+        return found(name=name if made[name] == 1 else f"{name}_{made[name] - 1}")
     return measure
 
 

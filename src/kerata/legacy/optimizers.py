@@ -62,6 +62,13 @@ class Decay(Hyperparameter):
         return found
 
 
+class Listed(list):
+    """What an optimizer keeps, as a list that may be called: `optimizer.variables()` was a method until TensorFlow 2.10."""
+
+    def __call__(self) -> list[Any]:
+        return [variable for variable in self if not isinstance(variable, RateVariable)]
+
+
 class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
     """What an optimizer of Keras 1 and 2 could do beside."""
 
@@ -84,13 +91,29 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
         return self._era == "tfkeras2" and any(bound is not None for bound in self._bounds)  # type: ignore[attr-defined]
 
     @property
+    def variables(self) -> Listed:
+        """The state of today, which may be called."""
+        return Listed(super().variables)  # type: ignore[misc]
+
+    @property
     def weights(self) -> list[Any]:
         """The number of updates and what is kept of each weight, in the order in which the class named or made them."""
         if self._slots_by_weight:
             return self._weights
-        held = [v for v in self.variables if not isinstance(v, RateVariable)]  # type: ignore[attr-defined]
+        held = self._held_by_slot()
         named = {id(v): n for n, v in enumerate(self.__dict__.get("_named", ()))}
         return sorted(held, key=lambda v: named.get(id(v), -1 if v is held[0] else len(named)))
+
+    def _held_by_slot(self) -> list[Any]:
+        """The number of updates and all slots: one after the other, each of all weights, as it was until TensorFlow 2.10."""
+        held = [v for v in self.variables if not isinstance(v, RateVariable)]  # type: ignore[attr-defined]
+        tables = self.optimizer_state.table  # type: ignore[attr-defined]
+        slot_of = {id(slot): name for slots in tables.values() for name, slot in slots.items()}
+        of_all = {id(slot) for slot in tables.get(None, {}).values()}
+        together = isinstance(self, optimizers.Ftrl)
+        names = list(dict.fromkeys(slot_of.get(id(v), "") for v in held if id(v) not in of_all))
+        places = {id(v): 0 if id(v) in of_all else 1 if together else 1 + names.index(slot_of.get(id(v), "")) for v in held[1:]}
+        return held[:1] + sorted(held[1:], key=lambda v: places[id(v)])
 
     @weights.setter
     def weights(self, value: object) -> None:
@@ -184,7 +207,11 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
         return [variable.numpy() for variable in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
-        for variable, value in zip(self.weights, weights, strict=True):
+        held = self.weights
+        if len(weights) != len(held):
+            expected, fix = f"set_weights() needs {len(held)} arrays", "" if self.built else "It has them after its first step"  # type: ignore[attr-defined]
+            raise ValueError(message(self, expected, {"weights": len(weights)}, fix))
+        for variable, value in zip(held, weights, strict=True):
             variable.assign(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.data.sources import is_generator
+from kerata.data.sources import BesideSamples, is_generator
 
 
 def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,9 @@ def spread_class_weights(model, arguments: dict[str, Any]) -> dict[str, Any]:
             if model._era != "tfkeras2" and arguments.get("validation_split"):
                 # Samples were weighted before a part of them was held out.
                 return {**arguments, "class_weight": None, "sample_weight": times(found, arguments.get("sample_weight"), model)}
-        return arguments
+        if model._era == "keras1" and arguments.get("sample_weight") is not None:
+            return {**arguments, "class_weight": None}
+        return {**arguments, "class_weight": BesideSamples(given)}
     names = list(model.output_names)
     tables = {name: given.get(name) for name in names} if isinstance(given, dict) else dict(zip(names, given, strict=True))
     changed = {name: value for name, value in arguments.items() if name != "class_weight"}

@@ -82,6 +82,12 @@ class FlowingModel(Flowing):
         self._take_awaited()
         return outputs
 
+    def build(self, *args: object, **kwargs: object) -> Any:
+        """Makes the weights, and gives them what a file that was named before holds."""
+        super().build(*args, **kwargs)  # type: ignore[misc]
+        if self.weights and not in_scope():  # type: ignore[attr-defined]
+            self._take_awaited()
+
     def _steps_take_data(self) -> bool:
         """Whether a step in TensorFlow's form does all, and nothing is left to build."""
         parts = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
