@@ -48,7 +48,7 @@ def test_the_cosine_is_a_measure_of_its_own_since_keras_2_3(era, sign):
 
 
 def test_metrics_by_the_name_of_their_class_are_counted_in_each_compile():
-    """As `tf_keras` 2.21 names them, which makes them in a graph of their own; a cross-validation finds `val_auc` in each fold."""
+    """As `tf_keras` 2.21 names them, so that a cross-validation finds `val_auc` in each fold."""
     begin = tfkeras2.layers.Input((2,))
     a, b = (tfkeras2.layers.Dense(1, activation="sigmoid", name=name)(begin) for name in "ab")
     model = tfkeras2.Model(begin, [a, b])

@@ -268,7 +268,7 @@ def test_averages_of_tf_keras_begin_with_the_weights_before_training(name, every
     ],
 )
 def test_weights_are_listed_slot_by_slot(era, name, shapes):
-    """`[iterations] + ms + vs` in Keras 2.3.1, and so in `tf.keras` 2.21: all of one kind, then all of the next, but those of Ftrl."""
+    """`[iterations] + ms + vs` in Keras 2.3.1, and so in `tf.keras` 2.21; those of Ftrl stand in pairs."""
     keras = getattr(legacy, era)
     if era == "keras2" and name == "Ftrl":
         pytest.skip("Keras 2 had none")

@@ -1,6 +1,7 @@
 """When a layer of a program's own changes its variables: before `tf.keras` in training alone, as updates of a graph.
 
-`_make_predict_function` and `_make_test_function` of Keras 1.2.2 and 2.3.1 run `state_updates`, those of layers that are `stateful`.
+In Keras 1.2.2 and 2.3.1 `_make_predict_function` and `_make_test_function` run `state_updates`, those of layers that are
+`stateful`.
 """
 
 import numpy as np

@@ -95,7 +95,7 @@ def of_named_class(measure: object, made: Counter[str]) -> object:
 
     Args:
         measure: that, or another one, which comes back as it is.
-        made: how many of a name this call of `compile` has made: TensorFlow made them in a graph of their own, where names began anew.
+        made: how many of a name this call of `compile` has made: TensorFlow did so in a graph, where names began anew.
     """
     found = getattr(metrics, measure, None) if isinstance(measure, str) else None
     if isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure:
