@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerata
+from kerata.legacy import tfkeras2
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(8, 3)).astype("float32"), RNG.normal(size=(8, 2)).astype("float32")
@@ -78,3 +79,16 @@ def test_a_called_model_keeps_the_order_of_its_dict():
         outputs = one(np.ones((2, 3)))
         assert list(outputs) == ["z", "a"] and list(outputs["a"][1]) == ["q", "b"]
         assert outputs["z"].shape == (2, 1) and outputs["a"][1]["b"].shape == (2, 2)
+
+
+def test_in_tf_keras_losses_of_named_outputs_have_the_order_of_the_names_and_predictions_that_of_the_model():
+    """As `tf_keras` 2.21 tells them: `evaluate` gave a list in the order of the losses."""
+    layers = tfkeras2.layers
+    begin = layers.Input((2,))
+    zero, one = (layers.Dense(1, kernel_initializer=kind)(begin) for kind in ("zeros", "ones"))
+    model = tfkeras2.Model(begin, {"zeta": zero, "alpha": one})
+    model.compile("sgd", {"zeta": "mse", "alpha": "mae"}, metrics={"zeta": ["mae"]})
+    x, y = np.ones((2, 2)), {"zeta": np.full((2, 1), 3.0), "alpha": np.zeros((2, 1))}
+    assert model.evaluate(x, y, verbose=0) == [11.0, 2.0, 9.0, 3.0]
+    assert model.metrics_names == ["loss", "alpha_loss", "zeta_loss", "zeta_mae"]
+    assert list(model.predict(x, verbose=0)) == ["zeta", "alpha"]

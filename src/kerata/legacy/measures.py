@@ -4,7 +4,7 @@ import functools
 import inspect
 import types
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import jax
@@ -72,6 +72,9 @@ def compile_arguments(
     for name in ("metrics", "weighted_metrics"):
         if name in given:
             given[name] = spread(in_order_of(outputs, given[name]), lambda one: of_named_class(one, made))
+    if era == "tfkeras2" and isinstance(given.get("loss"), dict):
+        # Losses of named outputs are told in the order of the outputs, that of their names; today in that of the dict.
+        given["loss"] = dict(sorted(given["loss"].items(), key=lambda item: str(item[0])))
     if "loss" in given:
         given["loss"] = bind_losses(model, spread(given["loss"], lambda one: of_targets(era, on_tensors(loss_of(era, one)))))
     for name in ("metrics", "weighted_metrics"):
@@ -80,7 +83,7 @@ def compile_arguments(
     return given
 
 
-def in_order_of(outputs: list[str], measures: object) -> object:
+def in_order_of(outputs: Sequence[str], measures: object) -> object:
     """Measures by the names of outputs, in the order of the outputs."""
     if not isinstance(measures, dict):
         return measures
@@ -99,7 +102,7 @@ def of_named_class(measure: object, made: Counter[str]) -> object:
     """
     found = getattr(metrics, measure, None) if isinstance(measure, str) else None
     if isinstance(found, type) and issubclass(found, metrics.Metric) and found.__name__ == measure:
-        name = snake(measure)
+        name = snake(found.__name__)
         made[name] += 1
         return found(name=name if made[name] == 1 else f"{name}_{made[name] - 1}")
     return measure

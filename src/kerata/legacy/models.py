@@ -272,7 +272,12 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
             arguments["x"] = as_long_as_first(arguments["x"])
             if getattr(arguments["x"], "shape", (1,))[:1] == (0,) and isinstance(self.output_shape, tuple):
                 return np.zeros((0, *self.output_shape[1:]), "float32")
-        return super().predict(**drop_none(arguments))  # type: ignore[misc]
+        found = super().predict(**drop_none(arguments))  # type: ignore[misc]
+        graph = getattr(self, "_graph", None)
+        if isinstance(found, dict) and graph is not None and set(found) == set(graph.outputs_tree):
+            # A compiled program gives dicts in the order of their keys.
+            return {name: found[name] for name in graph.outputs_tree}
+        return found
 
     def predict_generator(self, *args: object, **kwargs: object) -> object:
         """The outputs for batches of a generator."""
