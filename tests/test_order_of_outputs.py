@@ -85,10 +85,10 @@ def test_in_tf_keras_losses_of_named_outputs_have_the_order_of_the_names_and_pre
     """As `tf_keras` 2.21 tells them: `evaluate` gave a list in the order of the losses."""
     layers = tfkeras2.layers
     begin = layers.Input((2,))
-    zero, one = (layers.Dense(1, kernel_initializer=kind)(begin) for kind in ("zeros", "ones"))
+    zero, one = (layers.Dense(1, kernel_initializer=kind, name=kind)(begin) for kind in ("zeros", "ones"))
     model = tfkeras2.Model(begin, {"zeta": zero, "alpha": one})
     model.compile("sgd", {"zeta": "mse", "alpha": "mae"}, metrics={"zeta": ["mae"]})
     x, y = np.ones((2, 2)), {"zeta": np.full((2, 1), 3.0), "alpha": np.zeros((2, 1))}
     assert model.evaluate(x, y, verbose=0) == [11.0, 2.0, 9.0, 3.0]
-    assert model.metrics_names == ["loss", "alpha_loss", "zeta_loss", "zeta_mae"]
+    assert model.metrics_names == ["loss", "ones_loss", "zeros_loss", "zeros_mae"]
     assert list(model.predict(x, verbose=0)) == ["zeta", "alpha"]
