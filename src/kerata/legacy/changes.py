@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import jax.numpy as jnp
 
@@ -73,9 +72,10 @@ def call_of(layer: object) -> Iterator[None]:
         _calls.layer = before
 
 
-def counts(layer: Any) -> bool:
+def counts(layer: object) -> bool:
     """Whether a layer that is called changes variables: in training, and always where it says that it is `stateful`."""
-    return layer is None or layer._era == "tfkeras2" or bool(getattr(layer, "stateful", False)) or training_now() is not False
+    always = layer is None or getattr(layer, "_era", "") == "tfkeras2" or bool(getattr(layer, "stateful", False))
+    return always or training_now() is not False
 
 
 def where_it_counts(change: Callable[..., object]) -> Callable[..., object]:

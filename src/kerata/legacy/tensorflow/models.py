@@ -82,7 +82,7 @@ class FlowingModel(Flowing):
         self._take_awaited()
         return outputs
 
-    def build(self, *args: object, **kwargs: object) -> Any:
+    def build(self, *args: object, **kwargs: object) -> None:
         """Makes the weights, and gives them what a file that was named before holds."""
         super().build(*args, **kwargs)  # type: ignore[misc]
         if self.weights and not in_scope():  # type: ignore[attr-defined]
