@@ -175,7 +175,7 @@ def test_models_are_written_as_those_of_today_and_read_as_those_of_then(tmp_path
     model = keras1.models.Model(input=inputs, output=keras1.layers.Dense(2, activation="softmax")(joined))
     model.compile("rmsprop", "categorical_crossentropy", metrics=["accuracy"])
     expected = model.predict(X)
-    with pytest.warns(UserWarning, match="the optimizer is written as RMSprop"):
+    with pytest.warns(UserWarning, match="reads the optimizer as RMSprop"):
         model.save(str(tmp_path / "model.h5"))
     model.save_weights(str(tmp_path / "weights.hdf5"))
     new = kerata.saving.load_model(tmp_path / "model.h5")

@@ -77,7 +77,12 @@ class Resetting:
         if initial_state is not None:
             kwargs["initial_state"] = initial_state
         found = super().__call__(inputs, **kwargs)  # type: ignore[misc]
-        return jax.tree.leaves(found) if isinstance(found, (list, tuple)) else found
+        if not isinstance(found, (list, tuple)):
+            return found
+        if self._era == "tfkeras2":  # type: ignore[attr-defined]
+            # The states of cells on top of each other cell by cell; standalone Keras had all in one list.
+            return [list(one) if isinstance(one, tuple) else one for one in found]
+        return jax.tree.leaves(found)
 
     @property
     def states(self):
@@ -92,7 +97,9 @@ class Resetting:
     def compute_output_shape(self, *args, **kwargs):
         """The shape of the output, in a list with those of the states where they are asked for."""
         found = super().compute_output_shape(*args, **kwargs)  # type: ignore[misc]
-        return flat_shapes(found) if found and not isinstance(found[0], (int, type(None))) else found
+        if not found or isinstance(found[0], (int, type(None))):
+            return found
+        return list(found) if self._era == "tfkeras2" else flat_shapes(found)  # type: ignore[attr-defined]
 
     def get_initial_state(self, inputs=None, batch_size: int | None = None) -> list[Any]:
         """The states with which sequences begin: for so many of them, or for those that are given."""

@@ -100,6 +100,10 @@ class Dataset(datasets.Dataset):
 
         return self._of_such(start, UNKNOWN if self._size != INFINITE else INFINITE)
 
+    def rebatch(self, batch_size: SupportsInt, drop_remainder: bool = False, name: object = None) -> "Dataset":
+        """The same elements in batches of another size."""
+        return self.unbatch().batch(batch_size, drop_remainder)
+
     def unique(self, name: str | None = None) -> "Dataset":
         """The elements that were not there before; they must be single numbers or texts."""
 

@@ -41,6 +41,7 @@ from kerata.legacy.tensorflow.penalties import level_penalty
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, int64, string
+from kerata.legacy.tensorflow.uneven import is_ragged, of_rows
 from kerata.legacy.tensorflow.variable import adopt
 from kerata.models.graph import Graph
 
@@ -60,6 +61,8 @@ class Flowing(Listing):
         _graph: Graph | None
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        if is_ragged(args):
+            return of_rows(self, args[0], args[1:], kwargs)  # type: ignore[arg-type]
         if tapes() or (gives_tensors(self) and not in_scope()):
             args, kwargs = reading(args), reading(kwargs)
         if in_scope() and not has_tensor(args) and not has_tensor(kwargs):

@@ -1,6 +1,7 @@
 """`tf.strings`: texts, element by element."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ from kerata.engine.types import HasArray, HostArray, TensorLike
 from kerata.legacy.tensorflow.calls import convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, OutOfRangeError
 from kerata.legacy.tensorflow.patterns import rewriting, text_pattern
-from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.legacy.tensorflow.tensor import Tensor, plain
 from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, boolean, int32, string
 
 # A text, several, or a tensor of them.
@@ -137,8 +138,75 @@ class Ragged:
     def to_list(self) -> list[Any]:
         return [row.to_list() if isinstance(row, Ragged) else row.numpy().tolist() for row in self._rows]
 
+    @classmethod
+    def from_row_splits(
+        cls, values: TensorLike, row_splits: TensorLike, name: str | None = None, validate: bool = True
+    ) -> "Ragged":
+        """Rows of values that stand one after the other, from where each begins, and the end of the last."""
+        held, places = convert(values), np.asarray(plain(row_splits)).tolist()
+        return cls([held[start:end] for start, end in pairwise(places)], held.dtype)
+
+    @classmethod
+    def from_row_starts(
+        cls, values: TensorLike, row_starts: TensorLike, name: str | None = None, validate: bool = True
+    ) -> "Ragged":
+        held = convert(values)
+        return cls.from_row_splits(held, [*np.asarray(plain(row_starts)).tolist(), len(held)])
+
+    @classmethod
+    def from_row_lengths(
+        cls, values: TensorLike, row_lengths: TensorLike, name: str | None = None, validate: bool = True
+    ) -> "Ragged":
+        return cls.from_row_splits(values, np.cumsum([0, *np.asarray(plain(row_lengths)).tolist()]))
+
+    @classmethod
+    def from_value_rowids(
+        cls,
+        values: TensorLike,
+        value_rowids: TensorLike,
+        nrows: int | None = None,
+        name: str | None = None,
+        validate: bool = True,
+    ) -> "Ragged":
+        """Rows of values that stand one after the other, from the number of the row of each."""
+        numbers = np.asarray(plain(value_rowids), np.int64)
+        least = 0 if nrows is None else int(plain(nrows))
+        return cls.from_row_lengths(values, np.bincount(numbers, minlength=least))
+
+    @classmethod
+    def from_tensor(
+        cls, tensor: TensorLike, lengths: TensorLike | None = None, padding: object = None, name: str | None = None
+    ) -> "Ragged":
+        """The rows of a tensor, each as long as is said, or without what fills it up at its end."""
+        held = convert(tensor)
+        if lengths is not None:
+            counts = np.asarray(plain(lengths)).tolist()
+        elif padding is None:
+            counts = [held.shape[1]] * len(held)
+        else:
+            filled = held.numpy() == convert(padding).numpy()
+            counts = (held.shape[1] - np.cumprod(filled[:, ::-1], axis=1).sum(1)).tolist()
+        return cls([held[place, :count] for place, count in enumerate(counts)], held.dtype)
+
     def row_lengths(self) -> Tensor:
         return Tensor(np.array([len(row) for row in self._rows], np.int64))
+
+    def nrows(self) -> Tensor:
+        return Tensor(np.array(len(self._rows), np.int64))
+
+    @property
+    def row_splits(self) -> Tensor:
+        return Tensor(np.cumsum([0, *(len(row) for row in self._rows)]).astype(np.int64))
+
+    def row_starts(self) -> Tensor:
+        return self.row_splits[:-1]
+
+    def value_rowids(self) -> Tensor:
+        return Tensor(np.repeat(np.arange(len(self._rows)), [len(row) for row in self._rows]).astype(np.int64))
+
+    def bounding_shape(self) -> Tensor:
+        """The shape of what `to_tensor` gives."""
+        return Tensor(np.array(self.to_tensor().shape.as_list(), np.int64))
 
     @property
     def flat_values(self) -> Tensor:
@@ -195,10 +263,22 @@ def join(inputs: Sequence[Texts], separator: Texts = "", name: str | None = None
     return Tensor(objects([between.join(row) for row in rows]).reshape(arrays[0].shape), string)
 
 
+def join_rows(ragged: Ragged, axis: Ints, keepdims: bool, separator: Texts) -> Tensor:
+    """The texts of each row one after the other."""
+    if axis not in (1, -1) or any(isinstance(row, Ragged) for row in ragged):
+        fix = "Join along axis -1 a ragged tensor of two axes"
+        raise NotImplementedError(message("tf.strings.reduce_join", "of a ragged tensor, rows are joined", {"axis": axis}, fix))
+    return Tensor(
+        objects([reduce_join(row, 0, False, separator).numpy() for row in ragged]).reshape(-1, *[1] * keepdims), string
+    )
+
+
 def reduce_join(
     inputs: Texts, axis: Ints = None, keepdims: bool = False, separator: Texts = "", name: str | None = None
 ) -> Tensor:
     """All texts along an axis, or several, one after the other."""
+    if isinstance(inputs, Ragged):
+        return join_rows(inputs, axis, keepdims, separator)
     array = array_of(inputs)
     between: bytes = convert(separator).numpy()
     # Of several axes the first one is joined first.

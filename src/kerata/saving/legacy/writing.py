@@ -272,7 +272,13 @@ class Words:
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
         others |= {key: value for key, value in zip(named[1:], args[1:], strict=False) if value is not None}
         kept = {key: self.beside(value, received) for key, value in others.items()}
-        return [[*self.tensor(one)[:3], kept] for one in first]
+        return [self.nested(one, kept) for one in first]
+
+    def nested(self, value: object, kept: dict[str, Any]) -> list[Any]:
+        """A tensor that a call takes, with what stands beside it, or a list of them: the states of one of several cells."""
+        if isinstance(value, (list, tuple)):
+            return [self.nested(one, {}) for one in value]
+        return [*self.tensor(value)[:3], kept]
 
     def beside(self, value: object, received: dict[str, Any]) -> object:
         """An argument of a call beside its first: plain, or a tensor of the graph."""
