@@ -221,6 +221,16 @@ def batch_dot_1(x, y, axes=None):
     return jnp.squeeze(product, tuple(range(first, first + max(fewer, -fewer))))
 
 
+def of_tables(gather: Callable[..., object]) -> Callable[..., object]:
+    """`K.gather`, whose rows of a variable are those of `tf.gather`."""
+
+    @functools.wraps(gather)
+    def call(reference, indices):
+        return (TABLE["gather"] if isinstance(reference, Variable) else gather)(reference, indices)
+
+    return call
+
+
 def backend_name() -> str:
     """Programs ask which backend there is: the one whose order of axes they then take."""
     return "tensorflow"
@@ -546,6 +556,8 @@ def maker(era: str, name: str) -> object:
         return of_tensors(following(name, found))
     if name in CALLING:
         return calling(name, followed(found) if era == "tfkeras2" else of_tensors(found))
+    if name == "gather" and era == "tfkeras2":
+        return of_tables(followed(found))
     return followed(found) if era == "tfkeras2" else of_tensors(found)
 
 

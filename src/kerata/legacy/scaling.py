@@ -8,16 +8,19 @@ import jax.numpy as jnp
 
 from kerata import optimizers
 from kerata.base.checks import message
-from kerata.engine.types import Array
+from kerata.engine.scope import probe_of
+from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.legacy.once import once
 from kerata.legacy.optimizers import OldOptimizer
 from kerata.legacy.spelling import spell
+from kerata.legacy.tensorflow.by_place import TableGradient, scaled
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.layers import as_tensors, followed, narrowed
 from kerata.legacy.tensorflow.models import recorded
 from kerata.legacy.tensorflow.tape import GradientTape
 from kerata.legacy.tensorflow.tensor import Tensor
+from kerata.training.probes import knowing
 
 # Its arguments in the order of then.
 ARGUMENTS = ("inner_optimizer", "dynamic", "initial_scale", "dynamic_growth_steps")
@@ -75,7 +78,37 @@ class ScalesLoss(OldOptimizer):
         def divide(gradient: Array) -> Array:
             return gradient / self.dynamic_scale.value.astype(gradient.dtype)  # type: ignore[attr-defined]
 
-        return [None if gradient is None else followed(divide)(gradient) for gradient in grads]
+        def divided(gradient: object) -> object:
+            if isinstance(gradient, TableGradient):
+                return scaled(gradient, convert(1.0 / self.dynamic_scale.value))  # type: ignore[attr-defined]
+            return followed(divide)(gradient)
+
+        return [None if gradient is None else divided(gradient) for gradient in grads]
+
+    # What it asks of the gradients of tables is what the inner optimizer asks, of gradients of the scaled loss.
+
+    @property
+    def _bounds(self) -> tuple[Scalar | None, Scalar | None, Scalar | None]:
+        return self.inner_optimizer._bounds  # type: ignore[attr-defined]
+
+    def _clip(self, gradients: dict[Variable, Any]) -> dict[Variable, Any]:
+        return gradients
+
+    def probed(self, variables: Sequence[Variable]) -> list[Variable]:
+        return self.inner_optimizer.probed(variables)  # type: ignore[attr-defined]
+
+    def probe(self, variable: Variable) -> tuple[Array, Array | None]:
+        limit, rows = self.inner_optimizer.probe(variable)  # type: ignore[attr-defined]
+        return limit * self.dynamic_scale.value, rows  # type: ignore[attr-defined]
+
+    @property
+    def keeps_unread_rows(self) -> bool:  # type: ignore[override]
+        return self.inner_optimizer.keeps_unread_rows  # type: ignore[attr-defined]
+
+    def _asked(self, pairs: Sequence[tuple[object, Variable]]) -> dict[int, tuple[Array | None, Array | None]]:
+        scale = jnp.square(self.dynamic_scale.value)  # type: ignore[attr-defined]
+        found = super()._asked(pairs)
+        return {key: (None if squares is None else squares * scale, rows) for key, (squares, rows) in found.items()}
 
     def _compute_gradients(
         self,
@@ -99,7 +132,13 @@ class ScalesLoss(OldOptimizer):
     def update(
         self, variables: Sequence[Variable], params: Sequence[Any], grads: Sequence[Any], state: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
-        after, new = super().update(variables, params, grads, state)  # type: ignore[misc]
+        scale = jnp.square(state[2])
+        known = {id(v): probe for v in variables if (probe := probe_of(v)) is not None}
+        found: dict[int, tuple[Array | None, Array | None]] = {
+            key: (None if one.squares is None else one.squares / scale, one.rows) for key, one in known.items()
+        }
+        with knowing(found):
+            after, new = super().update(variables, params, grads, state)  # type: ignore[misc]
         return (after, new) if self.dynamic else (after, [new[0], state[1], state[2], *new[3:]])
 
     def check_finite(self, grads: Sequence[Any]) -> Array:

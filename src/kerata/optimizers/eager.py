@@ -18,7 +18,7 @@ from kerata.engine.variable import Variable
 _local = ambient()
 
 
-def asking(asked: dict[int, tuple[Array | None, Array]]) -> Within:
+def asking(asked: dict[int, tuple[Array | None, Array | None]]) -> Within:
     """Within the block updates know more of the gradients of tables, by the id of the variable.
 
     Args:
@@ -45,7 +45,7 @@ def run_update(
     """
     params, state = [v.value for v in variables], [s.value for s in slots]
     structure = None if in_scope() else structure_of(list(variables), optimizer)
-    known: dict[int, tuple[Array | None, Array]] = getattr(_local, "asked", None) or {}
+    known: dict[int, tuple[Array | None, Array | None]] = getattr(_local, "asked", None) or {}
     asked = {n: known[id(v)] for n, v in enumerate(variables) if id(v) in known}
     if structure is None:
         scope = Scope()

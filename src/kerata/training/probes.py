@@ -14,7 +14,7 @@ from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 
 # By the id of the variable: the sum of squares of the gradients of all places, and how often each row was read.
-Found = dict[int, tuple[Array, Array | None]]
+Found = dict[int, tuple[Array | None, Array | None]]
 
 
 class Asking(Protocol):
@@ -24,7 +24,11 @@ class Asking(Protocol):
 
 
 def derive(
-    optimizer: Asking, tables: list[Variable], objective: Callable[[list[Any]], tuple[Array, Any]], trainable: list[Any]
+    optimizer: Asking,
+    tables: list[Variable],
+    objective: Callable[[list[Any]], tuple[Array, Any]],
+    trainable: list[Any],
+    with_slots: Callable[[], Scope],
 ) -> tuple[Any, list[Array], Found]:
     """What comes with an objective, its gradients, and what was asked of those of tables.
 
@@ -33,6 +37,7 @@ def derive(
         tables: of which. What is read as a whole as well has one gradient, the sum, and is left out.
         objective: gives (the loss, what comes with it) for values of the trainable variables.
         trainable: these.
+        with_slots: gives a scope in which the optimizer's variables have their values.
     """
     if not tables:
         (_, aux), grads = jax.value_and_grad(objective, has_aux=True)(trainable)
@@ -45,7 +50,8 @@ def derive(
                 probes.update(made)
                 return objective(trainable)
 
-        asked = {id(table): optimizer.probe(table) for table in tables}
+        with with_slots():
+            asked = {id(table): optimizer.probe(table) for table in tables}
         (_, aux), (grads, found) = jax.value_and_grad(probing, (0, 1), has_aux=True)(trainable, asked)
         rows_alone = [table for table in tables if not probes[id(table)].whole]
         if len(rows_alone) == len(tables):

@@ -9,6 +9,7 @@ A model of a user's own overrides one of them, and calls the rest by `super()`. 
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
 import contextlib
+import functools
 import inspect
 import warnings
 from collections.abc import Generator, Sequence
@@ -29,6 +30,7 @@ from kerata.layers.layer import Layer
 from kerata.layers.signatures import call_parameters
 from kerata.losses.loss import as_values
 from kerata.metrics.metric import Metric, named_results
+from kerata.optimizers import Optimizer
 from kerata.training.objectives import CompiledLoss, CompiledMetrics
 from kerata.training.probes import derive, knowing
 from kerata.training.trained import TrainedModel
@@ -263,10 +265,7 @@ class StepMethods(TrainedModel):
             )
         scaled = loss
         if training and self.optimizer is not None and optimizer_variables is not None:
-            pairs = [
-                (v, a) for v, a in zip(self.optimizer.variables, optimizer_variables, strict=False) if isinstance(v, Variable)
-            ]
-            with inner_scope([v for v, _ in pairs], [a for _, a in pairs]):
+            with with_slots(self.optimizer, optimizer_variables):
                 scaled = self.optimizer.scale_loss(loss)
         return scaled, (self.__told_loss__(loss), y_pred, frozen, measured)
 
@@ -337,7 +336,8 @@ class StepMethods(TrainedModel):
             return loss, (aux, facts)
 
         probed = self.optimizer.probed(self.trainable_variables)
-        (aux, facts), grads, asked = derive(self.optimizer, probed, objective, list(trainable))
+        holding = functools.partial(with_slots, self.optimizer, slots)
+        (aux, facts), grads, asked = derive(self.optimizer, probed, objective, list(trainable), holding)
         loss, y_pred, frozen, measured = aux
         with knowing(asked):
             trainable, slots = self.optimizer.stateless_apply(slots, grads, trainable)
@@ -383,6 +383,12 @@ class StepMethods(TrainedModel):
 
     def make_predict_function(self, force: bool = False) -> None:
         """Nothing, as `make_train_function`."""
+
+
+def with_slots(optimizer: Optimizer, values: Sequence[Any]) -> Scope:
+    """A scope in which an optimizer's variables have some values."""
+    pairs = [(v, a) for v, a in zip(optimizer.variables, values, strict=False) if isinstance(v, Variable)]
+    return inner_scope([v for v, _ in pairs], [a for _, a in pairs])
 
 
 def inner_scope(variables: Sequence[Variable], values: Sequence[Any]) -> Scope:

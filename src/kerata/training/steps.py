@@ -97,8 +97,11 @@ class BuiltInStep(Step):
                 scaled = self.plan.optimizer.scale_loss(total)
             return scaled, (total, y_pred, facts, *rest)
 
+        def with_slots() -> Scope:
+            return Scope(self.plan.slots, state["slots"], table)
+
         with Scope((), (), table) if self.plan.probed else contextlib.nullcontext():
-            aux, grads, asked = derive(self.plan.optimizer, self.plan.probed, objective, state["trainable"])
+            aux, grads, asked = derive(self.plan.optimizer, self.plan.probed, objective, state["trainable"], with_slots)
         loss, y_pred, facts, parts, others, metrics = aux
         update = self._update_as_program if isinstance(hypers, list) else self._update
         trainable, slots = update(state["trainable"], grads, asked, state["slots"], loss, hypers, key)

@@ -238,7 +238,7 @@ def is_ragged(value: object) -> bool:
     """Whether a value is rows of different lengths, or a list with such."""
     if isinstance(value, list):
         return any(hasattr(one, "is_ragged") for one in value)
-    return hasattr(value, "is_ragged")
+    return not isinstance(value, Variable) and hasattr(value, "is_ragged")
 
 
 def needs_host(values: list[Any]) -> bool:

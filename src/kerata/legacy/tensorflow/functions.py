@@ -17,6 +17,7 @@ from kerata.engine.types import Array, HasArray, HostArray, TensorLike
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, largest, magnitude
 from kerata.legacy.tensorflow.calls import Function, convert, ints, on_host
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, UnimplementedError
+from kerata.legacy.tensorflow.looking_up import OfRows
 from kerata.legacy.tensorflow.on_host import node_of
 from kerata.legacy.tensorflow.operators import FUNCTIONS, absolute, invert, negative
 from kerata.legacy.tensorflow.reductions import REDUCTIONS
@@ -510,6 +511,7 @@ _ROWS: dict[str, tuple] = {
 }
 for _name, (_signature, _compute, _facts) in _ROWS.items():
     enter(_name, _signature, _compute, **_facts, on_texts=ON_TEXTS.get(_name))
+TABLE["gather"] = OfRows("gather", *_ROWS["gather"][:2], on_texts=ON_TEXTS["gather"])
 TABLE["range"].compute = taking_sizes(
     lambda *values: Tensor(fill_range(*[one.numpy() if isinstance(one, Tensor) else one for one in values]))
 )

@@ -10,11 +10,11 @@ import numpy as np
 from kerata.base.types import DTypeLike, Shape
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.legacy.tensorflow import ordering
-from kerata.legacy.tensorflow.by_place import TableGradient, for_norm, scaled
+from kerata.legacy.tensorflow.by_place import TableGradient, for_norm, scaled, within
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.functions import TABLE, meshgrid
 from kerata.legacy.tensorflow.sizes import ShapeTensor, SymbolicShape, taking_sizes
-from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of
+from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of, is_concrete
 from kerata.legacy.tensorflow.types import Ints, as_dtype, boolean, float32, int32
 
 
@@ -136,6 +136,16 @@ def global_norm(t_list: Sequence[Tensor | None], name: str | None = None) -> Ten
     return TABLE["linalg.global_norm"]([for_norm(one) for one in t_list if one is not None])
 
 
+def clip_by_value(t: Tensor, clip_value_min: float | Tensor, clip_value_max: float | Tensor, name: str | None = None) -> object:
+    """A tensor's numbers within two others; of a table's gradient those of each place, for bounds of one size."""
+    if not isinstance(t, TableGradient):
+        return TABLE["clip_by_value"](t, clip_value_min, clip_value_max)
+    low, high = convert(clip_value_min, t.dtype), convert(clip_value_max, t.dtype)
+    if is_concrete(low) and is_concrete(high) and low.shape == high.shape == () and float(low) == -float(high):
+        return within(t, high)
+    return TABLE["clip_by_value"](t, low, high)
+
+
 def clip_by_norm(t: Tensor, clip_norm: float | Tensor, axes: Ints | None = None, name: str | None = None) -> Tensor:
     """A tensor scaled down to a norm."""
     if axes is not None or not isinstance(t, TableGradient):
@@ -192,6 +202,7 @@ OTHERS: dict[str, Any] = {
     "size": size,
     "clip_by_global_norm": clip_by_global_norm,
     "clip_by_norm": clip_by_norm,
+    "clip_by_value": clip_by_value,
     "unique": unique,
     "unique_with_counts": unique_with_counts,
     "bool": boolean,

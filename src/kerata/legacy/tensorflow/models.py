@@ -31,6 +31,7 @@ from kerata.losses.loss import reduce_values
 from kerata.metrics import Metric
 from kerata.models import Sequential as Chain
 from kerata.optimizers import Optimizer
+from kerata.optimizers.clipping import limit_by_place
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
 from kerata.training.step_methods import flatten_logs, note_wide, unpack_x_y_sample_weight
@@ -360,20 +361,28 @@ class FlowingOptimizer:
     def apply_gradients(self, grads_and_vars: Iterable[tuple[object, Variable]], *args: object, **kwargs: object) -> object:
         """Updates variables from (gradient, variable) pairs; those without a gradient stay."""
         given = list(grads_and_vars)
-        pairs = [(narrowed(gradient), variable) for gradient, variable in given]
-        with asking(self._asked(given)):
+        asked = self._asked(given)
+        pairs = [(self._bounded(gradient) if id(v) in asked else narrowed(gradient), v) for gradient, v in given]
+        with asking(asked):
             return super().apply_gradients(pairs)  # type: ignore[misc]
 
-    def _asked(self, pairs: Sequence[tuple[object, Variable]]) -> dict[int, tuple[Array | None, Array]]:
+    def _asked(self, pairs: Sequence[tuple[object, Variable]]) -> dict[int, tuple[Array | None, Array | None]]:
         """What it wants to know of the gradients of tables, by id."""
         probed = {id(v) for v in self.probed([v for _, v in pairs])}  # type: ignore[attr-defined]
-        # A bound of numbers needs the gradient of each place.
-        by_norm = self.clipnorm is not None or self.global_clipnorm is not None  # type: ignore[attr-defined]
+        clips = any(bound is not None for bound in self._bounds)  # type: ignore[attr-defined]
+        keeps = self.keeps_unread_rows  # type: ignore[attr-defined]
         return {
-            id(v): (narrowed(gradient.squares) if by_norm else None, narrowed(gradient.rows))
+            id(v): (narrowed(gradient.squares) if clips else None, narrowed(gradient.rows) if keeps else None)
             for gradient, v in pairs
             if id(v) in probed and isinstance(gradient, TableGradient)
         }
+
+    def _bounded(self, gradient: object) -> object:
+        """The gradient of a table, of places whose numbers are no larger than `clipvalue`."""
+        norm, value, norm_of_all = self._bounds  # type: ignore[attr-defined]
+        if value is None or norm is not None or norm_of_all is not None or not isinstance(gradient, TableGradient):
+            return narrowed(gradient)
+        return gradient.bounded(limit_by_place(norm, value, norm_of_all))
 
     def apply(self, grads: Iterable[object], trainable_variables: Sequence[Variable] | None = None) -> None:
         """Updates variables by their gradients."""

@@ -14,6 +14,7 @@ from kerata.engine.types import Array
 from kerata.legacy.tensorflow.calls import Function, ints
 from kerata.legacy.tensorflow.errors import UnimplementedError
 from kerata.legacy.tensorflow.functions import TABLE, check_indices
+from kerata.legacy.tensorflow.looking_up import OfRows
 from kerata.legacy.tensorflow.types import Ints
 
 FORMS = {"NHWC": "channels_last", "NCHW": "channels_first", "NWC": "channels_last", "NCW": "channels_first"}
@@ -261,5 +262,6 @@ def local_response(x: ArrayLike, radius: int, bias: float, alpha: float, beta: f
 
 for _name, (_signature, _compute) in _ROWS.items():
     TABLE[_name] = Function(_name, _signature, _compute)
+TABLE["nn.embedding_lookup"] = OfRows("nn.embedding_lookup", *_ROWS["nn.embedding_lookup"])
 TABLE["nn.in_top_k"] = TABLE["math.in_top_k"]
 drop = Function("dropout", "x, rate, noise_shape, key", dropout)

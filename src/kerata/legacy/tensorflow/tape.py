@@ -10,12 +10,13 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from kerata.base.blocks import ambient
 from kerata.base.checks import message
@@ -343,8 +344,9 @@ class GradientTape:
                     continue
                 start = as_tensor(jnp.ones(one.shape, narrow(one).dtype) if cotangent is None else cotangent)
                 add_to(found, one, start)
-            whole = self._walk(found)
-            result = map_leaves(lambda source: gradient_of(source, found, whole, zeros), sources)
+            readings: dict[int, list[Reading]] = {}
+            whole = self._walk(found, readings)
+            result = map_leaves(lambda source: gradient_of(source, found, whole, readings, zeros), sources)
         self._finish()
         return result
 
@@ -364,8 +366,13 @@ class GradientTape:
             self._end()
         yield
 
-    def _walk(self, found: dict[int, Any]) -> set[int]:
-        """Adds the derivatives to all that leads to those that are there; the ids of tables that are read as a whole."""
+    def _walk(self, found: dict[int, Any], readings: dict[int, list["Reading"]]) -> set[int]:
+        """Adds the derivatives to all that leads to those that are there; the ids of tables that are read as a whole.
+
+        Args:
+            found: the derivatives, by the id of what they are to.
+            readings: gets the calls that read rows of a table, by its id.
+        """
         whole: set[int] = set()
         for note in reversed(list(self._notes)):
             given = tuple(n for n, output in enumerate(note.outputs) if output is not None and id(output) in found)
@@ -374,7 +381,10 @@ class GradientTape:
                     thing = note.objects[place]
                     if self.follows(thing):
                         add_to(found, thing, gradient)
-                    if isinstance(thing, Variable) and thing.is_table and not asks(note.objects, thing):
+                    if isinstance(thing, Variable) and asks(note.objects, thing):
+                        cotangents = [found[id(note.outputs[number])] for number in given]
+                        readings.setdefault(id(thing), []).append(Reading(note, thing, given, cotangents))
+                    elif isinstance(thing, Variable) and thing.is_table:
                         whole.add(id(thing))
         return whole
 
@@ -451,15 +461,53 @@ def asks(objects: list[Any], table: Variable) -> bool:
     return not asked.is_whole and any(thing is asked.squares for thing in objects)
 
 
-def gradient_of(source: object, found: dict[int, Any], whole: set[int], zeros: bool) -> Tensor | None:
+class Reading:
+    """A call that read rows of a table.
+
+    Args:
+        note: the call.
+        table: the variable.
+        given, cotangents: the numbers of its outputs that have a derivative, and those.
+    """
+
+    def __init__(self, note: Note, table: Variable, given: tuple[int, ...], cotangents: list[Tensor]):
+        self.call, self.values, self.given = note.call, note.values, given
+        self.outputs, self.cotangents = len(note.outputs), [narrow_quietly(one) for one in cotangents]
+        asked = by_place_of(table).squares
+        self.place = next(n for n, thing in enumerate(note.objects) if thing is table)
+        self.limit = next(n for n, thing in enumerate(note.objects) if thing is asked)
+
+    def bounded(self, limit: ArrayLike) -> Array:
+        """The derivative to the table, for derivatives of places whose numbers are at most so large."""
+        values = list(self.values)
+        values[self.limit] = jnp.asarray(limit, jnp.float32)
+        if self.call.once or any(isinstance(value, Tracer) for value in (*values, *self.cotangents)):
+            _, backward = self.call.linearize(values, (self.place,))
+            by_output: list[Array | None] = [None] * self.outputs
+            for number, cotangent in zip(self.given, self.cotangents, strict=True):
+                by_output[number] = cotangent
+            with noting_nothing():
+                return backward(by_output)[0]
+        pull = self.call.pulled((self.place,), self.given, len(values))
+        return cast("list[Array]", pull([*values, *self.cotangents]))[0]
+
+
+def gradient_of(
+    source: object, found: dict[int, Any], whole: set[int], readings: dict[int, list[Reading]], zeros: bool
+) -> Tensor | None:
     """The gradient of a source, with what is known of the places of a table."""
     gradient = found.get(id(source))
     if gradient is None:
         return as_tensor(zeros_like(source)) if zeros else None  # type: ignore[arg-type]
     if not isinstance(source, Variable) or not source.is_table or id(source) in whole or is_followed(gradient):
         return gradient
-    asked = by_place_of(source)
-    return TableGradient(gradient._array, found[id(asked.squares)], found[id(asked.rows)])
+    asked, read = by_place_of(source), readings[id(source)]
+
+    def bounded(limit: ArrayLike) -> Array:
+        found = [one.bounded(limit) for one in read]
+        return sum(found[1:], found[0])
+
+    return TableGradient(gradient._array, found[id(asked.squares)], found[id(asked.rows)], bounded)
 
 
 def zeros_like(thing: Tensor | Variable) -> HostArray:
