@@ -87,6 +87,7 @@ OF_ERAS = {
             (
                 "_other_shapes",
                 "_trained_at_compile",
+                "_averages_stay",
                 "_held_out",
                 "_shown_totals",
                 "_targets",
@@ -107,7 +108,7 @@ OF_ERAS = {
         ("_own_slots", "_slots_of", "_built_for", "_hypers_given", "_initial_decay", "_name"), N
     ),
     "legacy.layers.Passing": {"takes_all_steps": S},
-    "legacy.batches.KeptVariance": {"kept_variance": S},
+    "legacy.batches.KeptVariance": {"kept_variance": S, "averages_stay": S},
 }
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
 

@@ -139,7 +139,7 @@ def translator(keras):
 
 def test_whole_models_are_written_for_the_readers_of_then_with_a_word_about_keras_3(tmp_path):
     model = translator(keras2)
-    model.compile(optimizers.Lion(), "mse")
+    model.compile(optimizers.Lamb(), "mse")
     steps = np.random.RandomState(1).rand(5, 4, 3).astype("float32")
     expected = model.predict([steps, steps])
     with pytest.warns(UserWarning) as said:

@@ -163,17 +163,26 @@ class BatchNormalization(Layer):
             # It belongs to the axes of the inputs as they came.
             mask = jnp.broadcast_to(jnp.asarray(mask, bool)[..., None], inputs.shape)
             mask = mask if last else jnp.moveaxis(mask, self.axis, -1)
-        if training and self.trainable:
+        if training and self._sees_the_batch():
             if self.renorm:
                 y = self._renormalize(x, gamma, beta, mask)
             else:
                 y, mean, variance = self._normalize_by_batch(x, gamma, beta, mask)
-                move_on(self.moving_mean, mean, self.momentum)
-                move_on(self.moving_variance, self._kept_variance(variance, x), self.momentum)
+                if self._moves():
+                    move_on(self.moving_mean, mean, self.momentum)
+                    move_on(self.moving_variance, self._kept_variance(variance, x), self.momentum)
         else:
             y = normalize(x, self.moving_mean.value, self.moving_variance.value, gamma, beta, self.epsilon)
         y = y if last else jnp.moveaxis(y, -1, self.axis)
         return y.astype(self.compute_dtype)
+
+    def _sees_the_batch(self) -> bool:
+        """Whether training normalizes by the batch, and not by the moving averages."""
+        return bool(self.trainable)
+
+    def _moves(self) -> bool:
+        """Whether a batch moves the averages."""
+        return True
 
     def _kept_variance(self, variance: Array, x: Array) -> Array:
         """What the moving variance takes in: the batch's own variance, of `x` (..., features)."""

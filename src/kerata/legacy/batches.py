@@ -23,8 +23,23 @@ class KeptVariance:
     Source: `layers/normalization.py` and `backend/tensorflow_backend.py` of Keras 2.3.1, TensorFlow's FusedBatchNorm.
     """
 
-    # It is another program.
-    _bookkeeping = {"kept_variance": Look.PROGRAM}
+    # They are other programs.
+    _bookkeeping = {"kept_variance": Look.PROGRAM, "averages_stay": Look.PROGRAM}
+
+    @property
+    def changes_frozen(self) -> bool:
+        """Whether training changes weights of the layer even where it is frozen."""
+        return self._era == "keras1"  # type: ignore[attr-defined]
+
+    def _sees_the_batch(self) -> bool:
+        """Before TensorFlow 2 a frozen layer went on normalizing by the batch."""
+        return self._era != "tfkeras2" or super()._sees_the_batch()  # type: ignore[misc]
+
+    def _moves(self) -> bool:
+        """In Keras 2 the averages of a layer stayed that was frozen when its model was first trained after `compile`."""
+        if self._era in ("tfkeras2", "keras1"):  # type: ignore[attr-defined]
+            return True
+        return not self.__dict__.get("averages_stay", not self.trainable)  # type: ignore[attr-defined]
 
     def build(self, input_shape: Shape) -> None:
         super().build(input_shape)  # type: ignore[misc]

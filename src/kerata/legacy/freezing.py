@@ -49,13 +49,18 @@ class Trained:
 def as_compiled(model) -> Iterator[None]:
     """Within the block the layers of a model are trained, or not, as they were when it was compiled."""
     state: Trained | None = model.__dict__.get("_trained_at_compile")
+    averaging = [layer for layer in model._flatten_layers() if hasattr(layer, "changes_frozen")]
+    # Which averages move was settled when the function of a step was made, in the first of them.
+    stay: dict[int, bool] = vars(model).setdefault("_averages_stay", {})
+    for layer in averaging:
+        layer.__dict__["averages_stay"] = stay.setdefault(id(layer), not layer._trainable)
     changed = [] if state is None else state.warn(model)
-    if state is None or not changed:
-        yield
-        return
     now = Trained(changed)
-    state.restore()
+    if state is not None and changed:
+        state.restore()
     try:
         yield
     finally:
         now.restore()
+        for layer in averaging:
+            layer.__dict__.pop("averages_stay", None)

@@ -61,6 +61,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
             (
                 "_other_shapes",
                 "_trained_at_compile",
+                "_averages_stay",
                 "_held_out",
                 "_shown_totals",
                 "_targets",
@@ -130,7 +131,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
         self.loss = spread(self.loss, called)
         with_its_methods(self._era, self.optimizer)
-        self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
+        self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""
@@ -139,7 +140,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
             self._adopted()
         else:
             super().compile_from_config(config)  # type: ignore[misc]
-        self._trained_at_compile = Trained(self._flatten_layers())  # type: ignore[attr-defined]
+        self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
 
     def _adopted(self) -> None:
         """What a model of today was compiled with, as the same names stood for it in the era."""
