@@ -14,6 +14,7 @@ from kerata.base.interrupts import hand_on
 from kerata.base.serialization import keeping_functions, says_today
 from kerata.dialects.values import initializer_of
 from kerata.engine.module import Look
+from kerata.engine.scope import in_scope
 from kerata.engine.standing import any_stand, valued
 from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, Tensors, has_symbolic, infer, symbolic_leaves, traceable
@@ -485,7 +486,8 @@ class Masked:
         known = all(one is not None for one in mask) if isinstance(mask, (list, tuple)) else mask is not None
         # Masks that are numbers give numbers, whatever the inputs are.
         if not has_symbolic((inputs, mask)) or (known and not has_symbolic(mask)):
-            return base(numbers_for(inputs, mask), mask)
+            found = base(numbers_for(inputs, mask), mask)
+            return found if getattr(self, "_era", "") != "tfkeras2" or in_scope() else as_tensors(found)
         found = infer(base, inputs, mask)
         if symbolic_leaves(found):
             Node(Operation(base, name=None), (inputs, mask), {}, found)

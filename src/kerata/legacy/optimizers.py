@@ -1,6 +1,7 @@
 """Optimizers of the eras."""
 
 import inspect
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -92,8 +93,12 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
 
     @property
     def variables(self) -> Listed:
-        """The state of today, which may be called."""
-        return Listed(super().variables)  # type: ignore[misc]
+        """The state, which may be called; for a program of `tf.keras` without the learning rate."""
+        found = Listed(super().variables)  # type: ignore[misc]
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage], Python says nowhere else who asks
+        if self._era != "tfkeras2" or str(caller.f_globals.get("__name__")).partition(".")[0] == "kerata":
+            return found
+        return Listed(one for one in found if not isinstance(one, RateVariable))
 
     @property
     def weights(self) -> list[Any]:

@@ -4,7 +4,7 @@ Source: `training.py` of Keras 2.3.1 and of tf_keras 2.21.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -108,15 +108,10 @@ class StepFunctions:
     def _uses_dynamic_learning_phase(self) -> bool:
         return self.uses_learning_phase
 
-    @property
-    def metrics_updates(self) -> NoReturn:
-        """Not there: measures are taken within the programs."""
-        raise NotImplementedError(message(self, "there is no function of a step to make of `metrics_updates`", None, INSTEAD))
-
-    @property
-    def metrics_tensors(self) -> NoReturn:
-        """Not there: measures are taken within the programs."""
-        raise NotImplementedError(message(self, "there is no function of a step to make of `metrics_tensors`", None, INSTEAD))
+    def __getattr__(self, name: str) -> object:
+        if name in ("metrics_updates", "metrics_tensors"):
+            raise AttributeError(message(self, f"there is no function of a step to make of `{name}`", None, INSTEAD))
+        return super().__getattr__(name)  # type: ignore[misc]
 
 
 def of_list(model: StepFunctions, name: str) -> Callable[[Sequence[Any]], list[Any]]:

@@ -304,3 +304,11 @@ class DatasetIterator(datasets.DatasetIterator):
             return next(self)
         except StopIteration:
             raise OutOfRangeError("End of sequence") from None
+
+
+def of_specs(name: str) -> Callable[[Dataset], object]:
+    """`tf.compat.v1.data.get_output_shapes` and its kin."""
+    return lambda dataset_or_iterator: map_leaves(lambda spec: getattr(spec, name), dataset_or_iterator.element_spec)
+
+
+SPECS = {"get_output_shapes": of_specs("shape"), "get_output_types": of_specs("dtype")}

@@ -41,6 +41,7 @@ from kerata.legacy.tensorflow import (
 )
 from kerata.legacy.tensorflow import modules as modules_of_tf
 from kerata.legacy.tensorflow import types as kinds
+from kerata.legacy.tensorflow.forward import ForwardAccumulator
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.on_host import in_graphs
 from kerata.legacy.tensorflow.tape import GradientTape
@@ -168,6 +169,9 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "": root,
         "compat.v1": {**root, "set_random_seed": draws.set_seed},
         "compat.v1.train": {},
+        "compat.v1.data": {**data_names(), **data.SPECS},
+        "compat.v1.data.experimental": experimental_data(),
+        "autodiff": {"ForwardAccumulator": ForwardAccumulator},
         "compat.v1.random": {"set_random_seed": draws.set_seed},
         "compat.v1.logging": log_names(),
         "compat.v2": root,

@@ -1,6 +1,7 @@
 """What Python's operators do with tensors and variables."""
 
 import builtins
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -41,9 +42,22 @@ def text_add(x: object, y: object) -> HostArray:
     return np.asarray(x + y, object)
 
 
+def of_numbers(function: Callable[[ArrayLike, ArrayLike], Array], name: str) -> Callable[[ArrayLike, ArrayLike], Array]:
+    """A function of two arrays that are not both of truth values."""
+
+    @functools.wraps(function)
+    def compute(x: ArrayLike, y: ArrayLike) -> Array:
+        if all(jnp.issubdtype(jnp.result_type(one), jnp.bool_) for one in (x, y)):
+            text = f"Value for attr 'T' of bool is not in the list of allowed values; op {name}. Use tf.cast, or | and &"
+            raise InvalidArgumentError(text)
+        return function(x, y)
+
+    return compute
+
+
 ROWS = {
-    "add": (jnp.add, None, text_add),
-    "subtract": (jnp.subtract, None, None),
+    "add": (of_numbers(jnp.add, "AddV2"), None, text_add),
+    "subtract": (of_numbers(jnp.subtract, "Sub"), None, None),
     "multiply": (jnp.multiply, None, None),
     "truediv": (divide, quotient_type, None),
     "floordiv": (jnp.floor_divide, None, None),

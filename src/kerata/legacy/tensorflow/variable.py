@@ -1,7 +1,8 @@
 """`tf.Variable`: Kerata's variables, which give tensors where a program of TensorFlow looks at them."""
 
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,15 @@ from kerata.legacy.tensorflow.calls import convert, read
 from kerata.legacy.tensorflow.tape import inside_call
 from kerata.legacy.tensorflow.tensor import AnyTensor, Reference, Tensor, dtype_of, narrow
 from kerata.legacy.tensorflow.types import TensorShape, TypeOfVariable, as_dtype
+
+
+class Value(Tensor):
+    """The value of a variable, which `variable.value()` gives too."""
+
+    __slots__ = ()
+
+    def __call__(self) -> Tensor:
+        return self
 
 
 class Variable(Plain):
@@ -65,6 +75,16 @@ class Variable(Plain):
             self._nominal = tensor.dtype
 
     # As a tensor
+
+    @property
+    def value(self) -> Array:
+        """The array; for a program, in which `v.value()` is a method, the value as a tensor that can be called."""
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage], Python says nowhere else who asks
+        if str(caller.f_globals.get("__name__")).partition(".")[0] == "kerata":
+            return super().value
+        found = read(self)
+        found.__class__ = Value
+        return cast(Array, found)
 
     def read_value(self) -> Tensor:
         """The value as a tensor."""

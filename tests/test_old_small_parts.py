@@ -1,0 +1,88 @@
+"""Small parts of TensorFlow and `tf.keras` that programs use; numbers are those of TensorFlow 2.21."""
+
+import numpy as np
+import pytest
+
+from kerata.legacy import tfkeras2 as keras
+from kerata.legacy.tensorflow import names
+from kerata.legacy.tensorflow.errors import InvalidArgumentError
+
+tf = names.build("tfkeras2")[""]
+layers = keras.layers
+X = np.arange(12).reshape(4, 3).astype("float32") / 7
+Y = np.arange(4).reshape(4, 1).astype("float32")
+
+
+class Weighing(layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(name="w", shape=(3, 1), initializer="ones")
+
+    def call(self, x):
+        return tf.matmul(x, self.w.value())
+
+
+def test_the_value_of_a_variable_is_a_method():
+    v = tf.Variable([1.0, 2.0])
+    assert v.value().numpy().tolist() == [1, 2] and not isinstance(v.value(), tf.Variable)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(v.value() ** 2)
+    assert tape.gradient(loss, v).numpy().tolist() == [2, 4]
+    model = keras.models.Sequential([Weighing(input_shape=(3,))])
+    model.compile("sgd", "mse")
+    found = model.fit(X, Y, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(found, [0.8367, 0.7557], rtol=1e-4)
+
+
+def test_masks_that_layers_compute_are_tensors():
+    assert layers.Embedding(4, 2, mask_zero=True).compute_mask(np.array([[1, 0]])).numpy().tolist() == [[True, False]]
+    assert layers.Masking(0.0).compute_mask(np.array([[[1.0, 0.0], [0.0, 0.0]]])).numpy().tolist() == [[True, False]]
+
+
+def test_truth_values_are_not_added():
+    yes = tf.constant([True, False])
+    for function in (lambda: yes + yes, lambda: yes - yes, lambda: tf.add(yes, yes)):
+        with pytest.raises(InvalidArgumentError, match="of bool is not in the list of allowed values"):
+            function()
+    assert (yes & yes).numpy().tolist() == (yes * yes).numpy().tolist() == [True, False]
+
+
+def test_optimizers_list_their_variables_as_attribute_and_method():
+    for optimizer in (keras.optimizers.Adam(), keras.optimizers.legacy.Adam()):
+        model = keras.models.Sequential([layers.Dense(1, input_shape=(3,))])
+        model.compile(optimizer, "mse")
+        model.fit(X, Y, verbose=0)
+        assert len(optimizer.variables) == len(optimizer.variables()) == 5
+        assert not hasattr(model, "metrics_updates")
+
+
+def test_accumulators_move_forward():
+    v, direction = tf.Variable([1.0, 2.0]), tf.constant([1.0, 2.0])
+    with tf.autodiff.ForwardAccumulator(v, tf.constant([1.0, 0.0])) as moved:
+        total = tf.reduce_sum(v**3)
+    assert moved.jvp(total).numpy() == 3
+    a, w = tf.constant([[2.0, 3.0], [1.0, 4.0]]), tf.Variable([[1.0], [3.0]])
+    given = [tf.constant([[1.0], [0.0]]), tf.constant([[0.0, 0.0], [1.0, 0.0]])]
+    with tf.autodiff.ForwardAccumulator([w, a], given) as moved:
+        found, other = tf.sigmoid(tf.matmul(a, w)), tf.constant(1.0)
+    np.testing.assert_allclose(moved.jvp(found).numpy(), [[3.3378e-05], [4.52994e-06]], rtol=1e-3)
+    assert moved.jvp(other) is None and moved.jvp(other, unconnected_gradients="zero").numpy() == 0
+    with tf.autodiff.ForwardAccumulator(v, direction) as moved:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(v**3 * tf.reverse(v, [0]))
+        slope = tape.gradient(loss, v)
+    assert slope.numpy().tolist() == [14, 13] and moved.jvp(slope).numpy().tolist() == [42, 39]
+    dense = layers.Dense(2, "tanh", kernel_initializer="ones")
+    dense.build((None, 3))
+    with tf.autodiff.ForwardAccumulator(dense.kernel, tf.ones((3, 2))) as moved:
+        found = dense(X[:1])
+    np.testing.assert_allclose(moved.jvp(found).numpy(), [[0.35858, 0.35858]], rtol=1e-4)
+    with pytest.raises(ValueError, match="a tangent of shape"):
+        tf.autodiff.ForwardAccumulator(v, tf.constant([1.0]))
+
+
+def test_data_sets_of_compat_and_other_sizes_of_batches():
+    data = tf.compat.v1.data.Dataset.range(10)
+    assert tf.compat.v1.data.get_output_shapes(data).as_list() == []
+    sizes = [batch.numpy().tolist() for batch in data.batch(4).rebatch(3)]
+    assert sizes == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert len(list(data.batch(4).rebatch(3, drop_remainder=True))) == 3
