@@ -22,6 +22,7 @@ from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
 from kerata.legacy.changes import CHANGES, where_it_counts
 from kerata.legacy.crossentropy import OF_BACKEND
+from kerata.legacy.enlarging import ERAS, enlarge
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
@@ -170,6 +171,13 @@ def sqrt(x):
 
 def batch_flatten(x: TensorLike) -> Array | SymbolicTensor:
     return backend.batch_flatten(x)
+
+
+def resize_images_2(X, height_factor, width_factor, data_format=None, interpolation="nearest"):
+    """Pictures enlarged by whole factors, before TensorFlow 2."""
+    if interpolation != "bilinear":
+        return resize_images(X, height_factor, width_factor, data_format, interpolation)
+    return enlarge(X, (height_factor, width_factor), 1 if normalize_data_format(data_format) == "channels_last" else 2)
 
 
 def resize_images(X, height_factor, width_factor, data_format=None, interpolation="nearest", dim_ordering=None):
@@ -534,6 +542,8 @@ def maker(era: str, name: str) -> object:
         return _decode_of_tf
     if era == "tfkeras2" and name == "batch_dot":
         return followed(multiplying(batch_dot))
+    if name == "resize_images" and era in ERAS:
+        return of_tensors(resize_images_2)
     if name == "backend":
         return backend_name
     if name in OF_BACKEND[era]:

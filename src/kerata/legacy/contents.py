@@ -19,6 +19,7 @@ from kerata.legacy import bygone, configs, crossentropy, files, helpers, initial
 from kerata.legacy.attending import Adapting, Attending, TakingLists
 from kerata.legacy.bases import BASES
 from kerata.legacy.batches import KeptVariance, ShownStatistics
+from kerata.legacy.enlarging import Enlarging
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, descriptions
 from kerata.legacy.measures import loss_of
@@ -92,6 +93,7 @@ MIXINS[layers.BatchNormalization] = KeptVariance
 MIXINS[layers.Normalization] = ShownStatistics
 MIXINS[layers.StackedRNNCells] = Reversible
 MIXINS[layers.InputLayer] = BeginningLayer
+MIXINS[layers.UpSampling2D] = Enlarging
 TOOLS = {
     name: getattr(helpers, name)
     for name in ("GeneratorEnqueuer", "get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")

@@ -131,7 +131,14 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
         self.loss = spread(self.loss, called)
         with_its_methods(self._era, self.optimizer)
+        self._settle()
+
+    def _settle(self) -> None:
+        """What holds from one call of `compile` to the next."""
         self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
+        made = self._compilation  # type: ignore[attr-defined]
+        if made is not None and self._era == "keras2":
+            made.counts_masked = made.objective.counts_masked = True
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""
@@ -140,7 +147,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
             self._adopted()
         else:
             super().compile_from_config(config)  # type: ignore[misc]
-        self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
+        self._settle()
 
     def _adopted(self) -> None:
         """What a model of today was compiled with, as the same names stood for it in the era."""

@@ -102,8 +102,10 @@ class Loss(Module):
         found = noted(values, "mask")
         mask = found if mask is None else mask if found is None else combine_masks(mask, found)
         values = as_values(values, self._dtype, self)
-        return reduce_values(values, self.reduction, sample_weight, mask, valid, owner=self)
+        return reduce_values(values, self.reduction, sample_weight, mask, valid, self, self.counts_masked)
 
+    # Whether values that a mask takes out stay in the number that the sum is divided by, as in Keras 2.3.
+    counts_masked = False
     # Whether without a reduction it is trained on the sum of its values, and shown as their mean.
     adds_up = False
 
@@ -289,10 +291,12 @@ def reduce_values(
     mask: TensorLike | None = None,
     valid: Array | None = None,
     owner: Owner = "loss",
+    counts_masked: bool = False,
 ) -> Array:
     """Values of shape (batch, ...) as one number.
 
-    A mask takes values out of a mean altogether; a weight of 0 leaves them in the number that the sum is divided by.
+    A mask takes values out of a mean altogether, unless `counts_masked`; a weight of 0 leaves them in the number that the sum
+    is divided by.
     """
     if values.ndim == 0 and sample_weight is None and mask is None:
         return values
@@ -319,7 +323,7 @@ def reduce_values(
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         return divide_no_nan(total, jnp.sum(jnp.broadcast_to(weight, values.shape)))
-    if kept is not None:
+    if kept is not None and not counts_masked:
         counted = jnp.sum(jnp.broadcast_to(kept, values.shape), dtype=values.dtype)
         return total / jnp.maximum(counted, 1)
     if valid is not None:

@@ -111,14 +111,13 @@ class CompiledLoss(Module):
     """
 
     _bookkeeping = dict.fromkeys(("_compile_arguments", "_places", "tells_parts"), Look.NOBODY)
-    # Whose argument a person gave that messages are about.
-    _spoken_as = "compile"
+    _spoken_as = "compile"  # Whose argument a person gave that messages are about.
+    counts_masked = False  # For all of the losses, see there.
 
     def __init__(self, loss: object = None, loss_weights: object = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
         self._compile_arguments = (loss, loss_weights, output_names)
-        # The structure of the outputs, once it is known.
-        self._places: object = 0
+        self._places: object = 0  # The structure of the outputs, once it is known.
         check_names(loss, "loss", "losses", CROSSENTROPIES, output_names, is_loss)
         if not is_number(loss_weights) and not isinstance(loss_weights, (list, tuple, dict)):
             raise TypeError(
@@ -128,8 +127,7 @@ class CompiledLoss(Module):
             )
         self.terms: list[Term] = []
         self.logged: list[Term] = []
-        # Whether the loss of an output is told though no other one has a loss.
-        self.tells_parts = False
+        self.tells_parts = False  # Whether the loss of an output is told though no other one has a loss.
         self.built = False
 
     def check_outputs(self, y_pred: AnyTree) -> None:
@@ -158,6 +156,8 @@ class CompiledLoss(Module):
             term = Term(cast(Loss, None), part.weight, part.places, part.name)
             target, prediction = term.pick(targets), term.pick(predictions)
             term.loss = make_loss(part.loss, target, prediction)
+            if self.counts_masked:
+                term.loss.counts_masked = True
             term.is_declared = not term.is_joint and declares_rows(term.loss, prediction)
             terms.append(term)
         name_by_loss(terms, outputs)

@@ -1,0 +1,49 @@
+"""Losses of masked outputs: Keras 2.3.1 divides their sum by all steps, those before and `tf_keras` by the steps that are kept.
+
+`_prepare_total_loss` of Keras 2.3.1 makes weights of samples of a mask; `weighted_objective` of Keras 1.2.2 divides by
+`K.mean(mask)`.
+"""
+
+import numpy as np
+import pytest
+
+from kerata import legacy
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.uniform(0.1, 1.0, (4, 3, 2)), RNG.normal(size=(4, 3, 1))
+X[0, 1:] = X[1, 2:] = 0.0
+KEPT = (X != 0).any(-1)
+KERNEL = np.array([[1.0], [2.0]])
+ERRORS = (X @ KERNEL - Y)[..., 0] * KEPT
+WEIGHTS = np.array([0.5, 1.0, 2.0, 3.0])
+
+
+def masked(era):
+    keras = getattr(legacy, era)
+    model = keras.models.Sequential()
+    model.add(keras.layers.Masking(0.0, input_shape=(3, 2)))
+    model.add(keras.layers.TimeDistributed(keras.layers.Dense(1)))
+    model.set_weights([KERNEL, np.zeros(1)])
+    model.compile(keras.optimizers.SGD(lr=0.1), "mse", metrics=["mae"])
+    return model
+
+
+@pytest.mark.parametrize(
+    "era, count", [("keras1", KEPT.sum()), ("keras22", KEPT.sum()), ("keras2", KEPT.size), ("tfkeras2", KEPT.sum())]
+)
+def test_by_what_the_sum_is_divided(era, count):
+    model = masked(era)
+    loss, measure = model.evaluate(X, Y, verbose=0)
+    np.testing.assert_allclose(loss, (ERRORS**2).sum() / count, rtol=1e-5)
+    np.testing.assert_allclose(measure, np.abs(ERRORS).sum() / KEPT.sum(), rtol=1e-5)
+    weighted = model.evaluate(X, Y, sample_weight=WEIGHTS, verbose=0)[0]
+    np.testing.assert_allclose(weighted, (ERRORS**2 * WEIGHTS[:, None]).sum() / count, rtol=1e-5)
+    model.train_on_batch(X, Y)
+    slope = 2 * (X * ERRORS[..., None]).sum((0, 1))[:, None] / count
+    np.testing.assert_allclose(model.get_weights()[0], KERNEL - 0.1 * slope, rtol=1e-5)
+
+
+def test_uneven_batches_of_keras_2_3():
+    model = masked("keras2")
+    sums = [(ERRORS[part] ** 2).mean() * len(ERRORS[part]) for part in (slice(0, 3), slice(3, 4))]
+    np.testing.assert_allclose(model.evaluate(X, Y, batch_size=3, verbose=0)[0], sum(sums) / 4, rtol=1e-5)
