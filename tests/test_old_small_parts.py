@@ -86,3 +86,29 @@ def test_data_sets_of_compat_and_other_sizes_of_batches():
     sizes = [batch.numpy().tolist() for batch in data.batch(4).rebatch(3)]
     assert sizes == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
     assert len(list(data.batch(4).rebatch(3, drop_remainder=True))) == 3
+
+
+def test_data_sets_are_sampled_in_the_order_of_tensorflow():
+    parts = [tf.data.Dataset.range(100 * n, 100 * n + 6) for n in range(3)]
+
+    def drawn(count, **given):
+        return [int(one) for one in tf.data.Dataset.sample_from_datasets(parts[:count], **given)]
+
+    everything = [200, 0, 1, 2, 3, 4, 201, 202, 100, 5, 203, 101, 102, 103, 104, 105, 204, 205]
+    assert drawn(3, seed=1) == everything
+    assert drawn(2, weights=[0.5, 0.5], seed=42) == [100, 101, 102, 103, 0, 104, 1, 2, 3, 105, 4, 5]
+    assert drawn(3, weights=[0.2, 0.3, 0.5], seed=42, stop_on_empty_dataset=True) == [
+        200,
+        201,
+        202,
+        203,
+        100,
+        204,
+        101,
+        0,
+        1,
+        205,
+    ]
+    assert sorted(drawn(3, weights=[0.0, 0.5, 0.5])) == [*range(100, 106), *range(200, 206)]
+    with pytest.raises(ValueError, match="should have the same length"):
+        drawn(3, weights=[0.5, 0.5])

@@ -1,14 +1,16 @@
 """The orders in which TensorFlow's `Dataset.shuffle(buffer, seed)` gives elements."""
 
+import bisect
 import contextlib
 import contextvars
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
+Quadruple = tuple[int, int, int, int]
 
 # The seed of TensorFlow's operations where none was set for all of them, and what other seeds are taken modulo.
 OF_GRAPHS, LIMIT = 87654321, 2**31 - 1
@@ -51,6 +53,39 @@ def draws_of(seed: int, epoch: int | None) -> Iterator[int]:
         key, counter = (int(one) for one in philox(key, counter, 4, (2 * epoch) // 4 * 4)[2 * epoch % 4 :][:2])
     for first in itertools.count(0, DRAWN):
         yield from philox(key, counter, DRAWN, first).tolist()
+
+
+def block(key: Quadruple, counter: Quadruple) -> Quadruple:
+    """One block of the same generator, of a key and a counter in parts of 32 bits; the last two of the key mean nothing.
+
+    >>> block((87654321, 0, 0, 0), (0, 0, 7, 0)) == tuple(philox(87654321, 7, 4).tolist())
+    True
+    """
+    one, two, _, _ = key
+    a, b, c, d = counter
+    for _ in range(10):
+        left, right = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = (right >> 32) ^ b ^ one, right & 0xFFFFFFFF, (left >> 32) ^ d ^ two, left & 0xFFFFFFFF
+        one, two = (one + 0x9E3779B9) & 0xFFFFFFFF, (two + 0xBB67AE85) & 0xFFFFFFFF
+    return a, b, c, d
+
+
+def choices(seed: int, shares: Sequence[float]) -> Iterator[int]:
+    """Numbers at random with some shares, as TensorFlow's `sample_from_datasets` draws them: each from a seed of its own.
+
+    Source: `GenerateKey` and `MultinomialFunctor` of TensorFlow 2.21.
+
+    >>> list(itertools.islice(choices(1, [0.5, 0.5]), 8))
+    [1, 0, 0, 0, 0, 0, 1, 1]
+    """
+    logits = np.log(np.asarray(shares, np.float32)).astype(float)
+    bounds = np.cumsum(np.exp(logits - logits.max())).tolist()
+    draws = draws_of(seed, None)
+    for first, second in zip(draws, draws, strict=False):
+        mixed = block((0x3EC8F720, 0x02461E29, 0, 0), (first, 0, second, 0))
+        high, low, _, _ = block(mixed, (0, 0, mixed[2], mixed[3]))
+        part = ((high & 0xFFFFF) << 32 | low) / 2**52
+        yield bisect.bisect_right(bounds, part * bounds[-1])
 
 
 class Turns:

@@ -16,6 +16,7 @@ import numpy as np
 from kerata.data import datasets
 from kerata.data.datasets import INFINITE, UNKNOWN
 from kerata.data.elements import arrange, as_row, leaves, map_leaves
+from kerata.data.shuffling import choices
 from kerata.engine.random import host_stream
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec, as_columns, as_element, as_tensors, fit_to_spec, listed, spec_of
@@ -267,22 +268,25 @@ class Dataset(datasets.Dataset):
     def sample_from_datasets(
         datasets: Sequence["Dataset"], weights: object = None, seed: int | None = None, stop_on_empty_dataset: bool = False
     ) -> "Dataset":
-        """Elements of several data sets, drawn at random."""
-        shares = np.ones(len(datasets)) if weights is None else np.asarray(plain(weights), float)
+        """Elements of several data sets, drawn at random; with a seed in the order of TensorFlow."""
+        shares = [1.0] * len(datasets) if weights is None else [float(one) for one in np.ravel(plain(weights))]
+        if len(shares) != len(datasets):
+            raise ValueError(f"`weights` should have the same length as `datasets`: {len(shares)} and {len(datasets)}")
+        kept = [(one, share) for one, share in builtins.zip(datasets, shares, strict=True) if share > 0]
 
         def given(running: list[Iterator[Any]]) -> Iterator[Any]:
-            alive = shares / shares.sum()
-            stream = np.random.default_rng(seed if seed is not None else int(host_stream().integers(2**31)))
-            while alive.sum() > 0:
-                number = int(stream.choice(len(running), p=alive / alive.sum()))
+            left = set(range(len(running)))
+            drawn = choices(seed if seed is not None else int(host_stream().integers(2**31)), [share for _, share in kept])
+            while left:
+                number = next(drawn)
                 try:
                     yield next(running[number])
                 except StopIteration:
                     if stop_on_empty_dataset:
                         return
-                    alive[number] = 0
+                    left.discard(number)
 
-        return Dataset(lambda: given([one._start() for one in datasets]))
+        return Dataset(lambda: given([one._start() for one, _ in kept]))
 
 
 def goes_on(source: object) -> bool:
