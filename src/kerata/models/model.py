@@ -214,7 +214,7 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         if not self._built_shapes:
             # A file says for which shapes a subclass was built, so that it can be built again.
             self._built_shapes = self._shapes_of_call((inputs,), {})
-        if type(self).build is not Model.build and not self.built and not getattr(self, "_building", False):
+        if has_own_build(self) and not self.built and not getattr(self, "_building", False):
             # A subclass makes weights of its own there.
             self._maybe_build((inputs,), {})
         with name_scope(self.name):
@@ -224,7 +224,7 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         if self.built:
             return
-        if type(self).build is Model.build:
+        if not has_own_build(self):
             self._built_shapes = self._shapes_of_call(args, kwargs)
             self.built = True
             return
@@ -284,6 +284,12 @@ class Functional(Model):
 
 
 @functools.lru_cache(maxsize=256)
+def has_own_build(model: Model) -> bool:
+    """Whether a class of a model says itself how it is built; one that `passes_on` does something beside that."""
+    makers = (cls for cls in type(model).__mro__ if "build" in vars(cls))
+    return next(cls for cls in makers if not getattr(vars(cls)["build"], "passes_on", False)) is not Model
+
+
 def _takes_graph(cls: type) -> bool:
     """Whether a class is made as `cls(inputs=..., outputs=..., ...)`: Model's own constructor, or one that passes all on."""
     kinds = {p.kind for p in inspect.signature(cls.__init__).parameters.values()}

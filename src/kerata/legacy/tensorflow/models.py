@@ -89,6 +89,9 @@ class FlowingModel(Flowing):
         if self.weights and not in_scope():  # type: ignore[attr-defined]
             self._take_awaited()
 
+    # Models are built for the types of their data, where no class says how.
+    build.passes_on = True  # type: ignore[attr-defined]
+
     def _steps_take_data(self) -> bool:
         """Whether a step in TensorFlow's form does all, and nothing is left to build."""
         parts = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
