@@ -47,3 +47,38 @@ def test_uneven_batches_of_keras_2_3():
     model = masked("keras2")
     sums = [(ERRORS[part] ** 2).mean() * len(ERRORS[part]) for part in (slice(0, 3), slice(3, 4))]
     np.testing.assert_allclose(model.evaluate(X, Y, batch_size=3, verbose=0)[0], sum(sums) / 4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("era, factor", [("keras1", 2.0), ("keras22", 2.0), ("keras2", 1.0)])
+def test_weights_of_0(era, factor):
+    """`score_array /= K.mean(K.not_equal(weights, 0))` before Keras 2.3: samples without weight were none."""
+    keras = getattr(legacy, era)
+    model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,), weights=[KERNEL, np.zeros(1)])])
+    model.compile(keras.optimizers.SGD(lr=0.1), "mse")
+    x, y, weights = X[:, 0], Y[:, 0], np.array([0.0, 1.0, 0.0, 3.0])
+    errors = (x @ KERNEL - y)[:, 0]
+    expected = factor * np.mean(errors**2 * weights)
+    np.testing.assert_allclose(model.evaluate(x, y, sample_weight=weights, verbose=0), expected, rtol=1e-5)
+    # Each batch counts its own.
+    parts = [
+        np.mean(errors[s] ** 2 * weights[s]) / (np.mean(weights[s] != 0) if factor > 1 else 1)
+        for s in (slice(0, 3), slice(3, 4))
+    ]
+    found = model.evaluate(x, y, batch_size=3, sample_weight=weights, verbose=0)
+    np.testing.assert_allclose(found, (3 * parts[0] + parts[1]) / 4, rtol=1e-5)
+    model.train_on_batch(x, y, sample_weight=weights)
+    slope = factor * 2 * (x * (errors * weights)[:, None]).mean(0)[:, None]
+    np.testing.assert_allclose(model.get_weights()[0], KERNEL - 0.1 * slope, rtol=1e-5)
+
+
+@pytest.mark.parametrize("era, factor", [("keras1", 12 / 8), ("keras22", 12 / 8), ("keras2", 1.0)])
+def test_weights_of_steps(era, factor):
+    keras = getattr(legacy, era)
+    model = keras.models.Sequential()
+    model.add(keras.layers.TimeDistributed(keras.layers.Dense(1), input_shape=(3, 2)))
+    model.set_weights([KERNEL, np.zeros(1)])
+    model.compile("sgd", "mse", sample_weight_mode="temporal")
+    weights = np.array([[1, 1, 0], [2, 0, 0], [1, 1, 1], [1, 3, 0]], float)
+    errors = (X @ KERNEL - Y)[..., 0]
+    found = model.evaluate(X, Y, sample_weight=weights, verbose=0)
+    np.testing.assert_allclose(found, factor * np.mean(errors**2 * weights), rtol=1e-5)

@@ -137,8 +137,8 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         """What holds from one call of `compile` to the next."""
         self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
         made = self._compilation  # type: ignore[attr-defined]
-        if made is not None and self._era == "keras2":
-            made.counts_masked = made.objective.counts_masked = True
+        if made is not None and self._era != "tfkeras2":
+            made.counting = made.objective.counting = "all" if self._era == "keras2" else "weighted"
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""

@@ -102,10 +102,11 @@ class Loss(Module):
         found = noted(values, "mask")
         mask = found if mask is None else mask if found is None else combine_masks(mask, found)
         values = as_values(values, self._dtype, self)
-        return reduce_values(values, self.reduction, sample_weight, mask, valid, self, self.counts_masked)
+        return reduce_values(values, self.reduction, sample_weight, mask, valid, self, self.counting)
 
-    # Whether values that a mask takes out stay in the number that the sum is divided by, as in Keras 2.3.
-    counts_masked = False
+    # What the sum is divided by: the values that a mask keeps; "all" of them, as in Keras 2.3; or, as before it, those
+    # kept times the share of the weights that are not 0, "weighted".
+    counting = "kept"
     # Whether without a reduction it is trained on the sum of its values, and shown as their mean.
     adds_up = False
 
@@ -291,18 +292,20 @@ def reduce_values(
     mask: TensorLike | None = None,
     valid: Array | None = None,
     owner: Owner = "loss",
-    counts_masked: bool = False,
+    counting: str = "kept",
 ) -> Array:
     """Values of shape (batch, ...) as one number.
 
-    A mask takes values out of a mean altogether, unless `counts_masked`; a weight of 0 leaves them in the number that the sum
-    is divided by.
+    A mask takes values out of a mean altogether; a weight of 0 leaves them in the number that the sum is divided by. See
+    `Loss.counting` for older ways.
     """
     if values.ndim == 0 and sample_weight is None and mask is None:
         return values
     weight = None
     if sample_weight is not None:
         weight = fit_weight(jnp.asarray(sample_weight, values.dtype), values, owner)
+        if counting == "weighted":
+            weight = weight / share_of_weights(weight, valid)
     kept = None
     if mask is not None:
         kept = fit_weight(jnp.asarray(mask, bool), values, owner, "mask")
@@ -323,12 +326,22 @@ def reduce_values(
         return total
     if reduction == "mean_with_sample_weight" and weight is not None:
         return divide_no_nan(total, jnp.sum(jnp.broadcast_to(weight, values.shape)))
-    if kept is not None and not counts_masked:
+    if kept is not None and counting != "all":
         counted = jnp.sum(jnp.broadcast_to(kept, values.shape), dtype=values.dtype)
         return total / jnp.maximum(counted, 1)
     if valid is not None:
         return total / (values.size // values.shape[0] * jnp.maximum(jnp.sum(valid), 1).astype(values.dtype))
     return total / max(values.size, 1)
+
+
+def share_of_weights(weight: Array, valid: Array | None) -> Array:
+    """Which share of the weights is not 0, of the rows that are there; 1 where all are 0, or where there is one weight."""
+    if weight.ndim == 0:
+        return jnp.ones((), weight.dtype)
+    rows = jnp.ones(weight.shape[:1], weight.dtype) if valid is None else (valid > 0).astype(weight.dtype)
+    rows = jnp.broadcast_to(fit_rows(rows, weight.ndim), weight.shape)
+    share = jnp.sum(rows * (weight != 0)) / jnp.maximum(jnp.sum(rows), 1)
+    return jnp.where(share > 0, share, 1)
 
 
 def added_up(values: Array, valid: Array | None) -> Array:

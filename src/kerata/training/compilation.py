@@ -30,8 +30,8 @@ class Compilation:
         stepwise: whether a program of it could not be made, so that its steps run as Python; see `training.stepwise`.
     """
 
-    # Whether losses count values that a mask takes out, see `Loss`.
-    counts_masked = False
+    # Which values losses count, see `Loss`.
+    counting = "kept"
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
@@ -44,8 +44,8 @@ class Compilation:
         """Losses and metrics that know nothing of the data, as `compile` made them."""
         given = self.arguments
         self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names)
-        if self.counts_masked:
-            self.objective.counts_masked = True
+        if self.counting != "kept":
+            self.objective.counting = self.counting
         self.measures = CompiledMetrics(given["metrics"], given["weighted_metrics"], output_names)
         self.trackers = [Mean(name="loss")]
 

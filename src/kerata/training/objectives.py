@@ -112,7 +112,7 @@ class CompiledLoss(Module):
 
     _bookkeeping = dict.fromkeys(("_compile_arguments", "_places", "tells_parts"), Look.NOBODY)
     _spoken_as = "compile"  # Whose argument a person gave that messages are about.
-    counts_masked = False  # For all of the losses, see there.
+    counting = "kept"  # For all of the losses, see there.
 
     def __init__(self, loss: object = None, loss_weights: object = None, output_names: Sequence[str] | None = None):
         # Names change no program, so they are kept where the structure of a model is not looked for.
@@ -156,8 +156,8 @@ class CompiledLoss(Module):
             term = Term(cast(Loss, None), part.weight, part.places, part.name)
             target, prediction = term.pick(targets), term.pick(predictions)
             term.loss = make_loss(part.loss, target, prediction)
-            if self.counts_masked:
-                term.loss.counts_masked = True
+            if self.counting != "kept":
+                term.loss.counting = self.counting
             term.is_declared = not term.is_joint and declares_rows(term.loss, prediction)
             terms.append(term)
         name_by_loss(terms, outputs)
