@@ -112,3 +112,32 @@ def test_data_sets_are_sampled_in_the_order_of_tensorflow():
     assert sorted(drawn(3, weights=[0.0, 0.5, 0.5])) == [*range(100, 106), *range(200, 206)]
     with pytest.raises(ValueError, match="should have the same length"):
         drawn(3, weights=[0.5, 0.5])
+
+
+class Measuring(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense, self.mine = layers.Dense(1, kernel_initializer="ones"), keras.metrics.Mean(name="mine")
+
+    def call(self, x):
+        found = self.dense(x)
+        self.add_metric(tf.reduce_mean(found), name="added", aggregation="mean")
+        return found
+
+    def compute_metrics(self, x, y, y_pred, sample_weight):
+        found = super().compute_metrics(x, y, y_pred, sample_weight)
+        self.mine.update_state(y_pred)
+        found["mine"] = self.mine.result()
+        return found
+
+
+def test_a_model_adds_a_metric_and_computes_others():
+    model = Measuring()
+    model.compile("sgd", "mse", metrics=["mae"])
+    found = model.fit(X, Y, epochs=2, shuffle=False, verbose=0).history
+    wanted = {"loss": [0.8367, 0.728], "mae": [0.8571, 0.8003], "added": [2.357, 2.3], "mine": [2.357, 2.3]}
+    assert set(found) == set(wanted)
+    for name, numbers in wanted.items():
+        np.testing.assert_allclose(found[name], numbers, rtol=2e-4)
+    scores = model.evaluate(X, Y, verbose=0, return_dict=True)
+    assert scores["added"] == pytest.approx(2.247, rel=2e-4) and scores["loss"] == pytest.approx(0.6333, rel=2e-4)

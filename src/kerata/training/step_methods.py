@@ -245,13 +245,17 @@ class StepMethods(TrainedModel):
         optimizer_variables: Sequence[Any] | None = None,
     ) -> tuple[Array, tuple[Any, ...]]:
         """A function to differentiate: (loss, (loss before it was scaled, predictions, non-trainable, metrics' values))."""
-        y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
-            trainable_variables,
-            non_trainable_variables,
-            x,
-            return_losses=True,
-            **({"training": training} if takes_training(self) else {}),
-        )
+        # Layers may hold measures, which take in what is computed.
+        held = self.metrics_variables  # type: ignore[attr-defined]
+        with carrying(held, metrics_variables) as scope:
+            y_pred, frozen, added = self.stateless_call(  # type: ignore[attr-defined]
+                trainable_variables,
+                non_trainable_variables,
+                x,
+                return_losses=True,
+                **({"training": training} if takes_training(self) else {}),
+            )
+        metrics_variables = scope.read(held)
         with handing_over(self, added):
             loss, (_, frozen, measured) = self.stateless_compute_loss(
                 trainable_variables,
@@ -396,6 +400,20 @@ def inner_scope(variables: Sequence[Variable], values: Sequence[Any]) -> Scope:
     outer = current_scope()
     plain = [v.value if isinstance(v, Variable) else v for v in values]
     return Scope(variables, plain, outer.hypers if outer else None, outer.key if outer else None)
+
+
+@contextlib.contextmanager
+def carrying(variables: Sequence[Variable], values: Sequence[Any]) -> Generator[Scope]:
+    """Within the block variables have some values, which may be changed; all else is as in the scope around it."""
+    outer = current_scope()
+    plain = [v.value if isinstance(v, Variable) else v for v in values]
+    scope = Scope(variables, plain, outer.hypers, outer.key, outer.valid) if outer else Scope(variables, plain)
+    scope.draws = outer.draws if outer else 0
+    with scope:
+        yield scope
+    if outer is not None:
+        outer.draws = scope.draws
+        outer.notes.update(scope.notes)
 
 
 def is_carried(variables: Sequence[Variable]) -> bool:
