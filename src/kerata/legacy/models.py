@@ -138,6 +138,8 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
         made = self._compilation  # type: ignore[attr-defined]
         if made is not None and self._era != "tfkeras2":
+            if self._era == "keras1":
+                made.sees_masks = made.measures.sees_masks = False
             made.counting = made.objective.counting = "all" if self._era == "keras2" else "weighted"
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

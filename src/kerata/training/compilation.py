@@ -32,6 +32,8 @@ class Compilation:
 
     # Which values losses count, see `Loss`.
     counting = "kept"
+    # Whether measures leave out what is masked.
+    sees_masks = True
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
@@ -44,9 +46,11 @@ class Compilation:
         """Losses and metrics that know nothing of the data, as `compile` made them."""
         given = self.arguments
         self.objective = CompiledLoss(given["loss"], given["loss_weights"], output_names)
+        self.measures = CompiledMetrics(given["metrics"], given["weighted_metrics"], output_names)
+        if not self.sees_masks:
+            self.measures.sees_masks = False
         if self.counting != "kept":
             self.objective.counting = self.counting
-        self.measures = CompiledMetrics(given["metrics"], given["weighted_metrics"], output_names)
         self.trackers = [Mean(name="loss")]
 
     def track_parts(self) -> None:

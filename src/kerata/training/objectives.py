@@ -307,8 +307,8 @@ class CompiledMetrics(measures.Metric):
     """
 
     _bookkeeping = {"_compile_arguments": Look.NOBODY, "within": Look.NOBODY}
-    # Whose argument a person gave that messages are about.
-    _spoken_as = "compile"
+    _spoken_as = "compile"  # Whose argument a person gave that messages are about.
+    sees_masks = True  # Whether masked values are left out.
 
     def __init__(self, metrics: object = None, weighted_metrics: object = None, output_names: Sequence[str] | None = None):
         super().__init__(name="compile_metrics")
@@ -401,8 +401,8 @@ class CompiledMetrics(measures.Metric):
         self.build(y_true, y_pred)
         if not self.measures:
             return
-        outputs = Outputs(y_pred, self._compile_arguments[2])
-        targets, predictions = self._targets(outputs, y_true), jax.tree.leaves(y_pred)
+        outputs, leaves = Outputs(y_pred, self._compile_arguments[2]), jax.tree.leaves(y_pred)
+        targets, predictions = self._targets(outputs, y_true), leaves if self.sees_masks else list(map(jnp.copy, leaves))
         weights = _spread_weights(outputs, sample_weight)
         for measure in self.measures:
             target, weight = targets[measure.place], weights[measure.place] if measure.weighted else None
