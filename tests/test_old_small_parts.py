@@ -38,6 +38,18 @@ def test_masks_that_layers_compute_are_tensors():
     assert layers.Masking(0.0).compute_mask(np.array([[[1.0, 0.0], [0.0, 0.0]]])).numpy().tolist() == [[True, False]]
 
 
+def test_masks_of_tensors_and_measures_of_models_are_tensors():
+    found = layers.Masking(0.0)(np.float32([[[1.0, 0.0], [0.0, 0.0]]]))
+    assert found._keras_mask.numpy().tolist() == [[True, False]]
+    assert not hasattr(tf.constant(1.0), "_keras_mask")
+    model = keras.models.Sequential([layers.Dense(1, input_shape=(3,), kernel_initializer="ones")])
+    model.compile("sgd", "mse", metrics=["mae", keras.metrics.MeanSquaredError()])
+    model.evaluate(X, Y, verbose=0)
+    found = {one.name: one.result().numpy() for one in model.metrics}
+    assert found == pytest.approx({"loss": 0.8367, "mae": 0.8571, "mean_squared_error": 0.8367}, rel=1e-4)
+    assert all(isinstance(one, keras.metrics.Metric) for one in model.metrics)
+
+
 def test_truth_values_are_not_added():
     yes = tf.constant([True, False])
     for function in (lambda: yes + yes, lambda: yes - yes, lambda: tf.add(yes, yes)):

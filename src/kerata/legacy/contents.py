@@ -34,7 +34,7 @@ from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
-from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric, FlowingRule
+from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric, FlowingRule, as_of_era
 
 T = TypeVar("T")
 
@@ -295,6 +295,15 @@ class OldMetric(FlowingMetric, Spelled):
 
     def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, metrics.Metric) and args else args
+
+
+def as_among_tensors(found: object) -> object:
+    """A metric of today as `tf.keras` shows those of a model: what it gives are tensors."""
+    home = getattr(metrics, type(found).__name__, None)
+    return shown("tfkeras2", "metrics", found, metric) if home is type(found) else found
+
+
+as_of_era[0] = as_among_tensors
 
 
 def is_base(thing: object, base: type) -> bool:

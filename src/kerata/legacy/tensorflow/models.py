@@ -39,6 +39,8 @@ from kerata.training.trained import TrainedModel
 
 T = TypeVar("T")
 
+# Shows a metric of today as one of `tf.keras`.
+as_of_era: list[Callable[[object], object]] = [lambda metric: metric]
 STEPS = ("train_step", "test_step", "predict_step")
 
 
@@ -190,6 +192,9 @@ class FlowingModel(Flowing):
         made = self._compilation
         if made is None:
             return found
+        if self._era == "tfkeras2":
+            for one in (*made.trackers, *(made.measures.metrics if made.measures.built else ())):
+                as_of_era[0](one)
         known = {id(one) for one in (made.measures, *made.trackers)}
         given = (
             made.measures.metrics if made.measures.built else [one for one in made.measures.given if isinstance(one, Metric)]

@@ -64,6 +64,14 @@ class Tensor:
     def device(self) -> str:
         return "/job:localhost/replica:0/task:0/device:CPU:0"
 
+    @property
+    def _keras_mask(self) -> "Tensor":
+        """The mask that a layer gave with it; no attribute without one."""
+        mask = noted(self, "mask")
+        if mask is None:
+            raise AttributeError("the tensor has no mask")
+        return mask if isinstance(mask, Tensor) else Tensor(mask)
+
     def numpy(self) -> Any:
         """The numbers as a NumPy array, or as one of its scalars."""
         array = self._known("numbers")
