@@ -290,3 +290,9 @@ def test_variables_of_an_optimizer_may_be_called():
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((4, 2)), np.ones((4, 3)))
     assert [tuple(one.shape) for one in model.optimizer.variables()] == [(), (2, 3), (2, 3), (3,), (3,)]
+
+
+def test_no_gradients_are_no_step():
+    """`apply_gradients([])` of `tf_keras` 2.21 gives the count of steps as it was."""
+    optimizer = legacy.tfkeras2.optimizers.Adam()
+    assert int(optimizer.apply_gradients([])) == 0 and int(optimizer.iterations) == 0

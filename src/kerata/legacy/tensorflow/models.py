@@ -369,6 +369,9 @@ class FlowingOptimizer:
     def apply_gradients(self, grads_and_vars: Iterable[tuple[object, Variable]], *args: object, **kwargs: object) -> object:
         """Updates variables from (gradient, variable) pairs; those without a gradient stay."""
         given = list(grads_and_vars)
+        if not given:
+            # Of a model that is frozen: nothing is updated, and no step counted.
+            return self.iterations  # type: ignore[attr-defined]
         asked = self._asked(given)
         pairs = [(self._bounded(gradient) if id(v) in asked else narrowed(gradient), v) for gradient, v in given]
         with asking(asked):
