@@ -352,6 +352,8 @@ FORWARD = {
     "bias of two axes": lambda x: with_bias(x, x[0, 0]),
     "scale": lambda x: with_scale(x, x[0, 0, 0]),
     "scale of two axes": lambda x: with_scale(x, x[1, 1]),
+    "batch": lambda x: jnp.concatenate([jnp.ravel(y) for y in batch_normalization(x, x[0, 0, 0], x[1, 0, 0])]),
+    "valid rows": lambda x: batch_normalization(x, x[0, 0, 0], x[1, 0, 0], valid=jnp.array([1.0, 0.0]))[0],
     "rows": lambda x: standardize(x, 1e-2),
     "rows, not centred": lambda x: standardize(x, 1e-2, is_centred=False),
 }

@@ -140,6 +140,43 @@ def test_second_derivative_of_a_recurrence(cell):
     check_forms_agree(lambda x: jax.grad(lambda x: jnp.sum(call(x, *rest)[0] ** 3))(x), (x,), rtol=1e-4)
 
 
+def forward_and_mixed(function):
+    """Derivatives along a direction, also of gradients and of several at once, of a function of one array."""
+
+    def loss(x):
+        out = ravel_pytree(function(x))[0]
+        return jnp.sum(jnp.sin(out) * jnp.linspace(0.5, 1.5, out.size))
+
+    def derivatives(x):
+        along = jnp.cos(3 * x)
+        both = jnp.stack([x, along])
+        return (
+            jax.jvp(loss, (x,), (along,))[1],
+            jax.jvp(jax.grad(loss), (x,), (along,))[1],
+            jax.vmap(lambda one: jax.jvp(loss, (x,), (one,))[1])(both),
+            jax.grad(lambda both: jnp.sum(jax.vmap(loss)(both)))(both),
+        )
+
+    return derivatives
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [("lstm", {"masked": True}), slow("gru", {}), slow("gru_before", {"masked": True}), ("simple", {"activation": "relu"})],
+)
+def test_forward_derivatives_of_a_recurrence(cell, options):
+    x, *rest = arguments(cell)
+    call = make_call(cell, **options)
+    check_forms_agree(forward_and_mixed(lambda x: call(x, *rest)), (x,), rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"mask": True}, slow({"dropout_rate": 0.4})])
+def test_forward_derivatives_of_attention(options):
+    q, k, v = attention_arguments()
+    call = make_attend(options)
+    check_forms_agree(forward_and_mixed(lambda k: call(q, k, v)), (k,), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("cell", "options"),
     [

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.gradients import own_gradient
 from kerata.kernels.random import bernoulli
 from kerata.kernels.sums import sum_of_rows
-from kerata.kernels.typed import finfo, own_gradient
+from kerata.kernels.typed import finfo
 
 
 class Residuals(NamedTuple):
@@ -102,7 +103,7 @@ def _plain(
     return jnp.einsum("bhqk,bkhd->bqhd", _drop(weights, keep, dropout_key), value)
 
 
-@own_gradient(0)
+@own_gradient(1)
 def _fast(
     scale: float,
     query: jax.Array,

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
+from kerata.kernels.gradients import own_gradient
 from kerata.kernels.sums import sum_of_features
-from kerata.kernels.typed import own_gradient
 
 # y, mean, variance, or what flows back to them; what flows back to x, gamma, beta and epsilon.
 Triple = tuple[jax.Array, jax.Array, jax.Array]

@@ -23,8 +23,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from kerata.kernels.compiler import prefers_fast_form
+from kerata.kernels.gradients import own_gradient
 from kerata.kernels.maxima import within
-from kerata.kernels.typed import dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, own_gradient, scan
+from kerata.kernels.typed import dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, scan
 
 # What may be left out.
 Maybe: TypeAlias = Array | None
@@ -479,7 +480,7 @@ def _scaled(form: Form, kernel: Array, recurrent: Array, bias: Maybe) -> tuple[A
     return kernel * columns, recurrent * columns, None if bias is None else bias * columns, columns
 
 
-@own_gradient(0)
+@own_gradient(1)
 def _fast(
     form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
 ) -> tuple[Maybe, States]:

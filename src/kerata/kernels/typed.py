@@ -88,18 +88,6 @@ finfo: Callable[[Any], FloatInfo] = jnp.finfo  # type: ignore[assignment], which
 metadata: Callable[..., AbstractContextManager[object]] = set_xla_metadata
 
 
-class OwnGradient(Protocol[P, R_co]):
-    """A function that brings its own gradient."""
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], /) -> None: ...
-
-
-def own_gradient(*fixed: int) -> Callable[[Callable[P, R]], OwnGradient[P, R]]:
-    """`jax.custom_vjp` of a function whose arguments number `fixed` are no arrays."""
-    return functools.partial(jax.custom_vjp, nondiff_argnums=fixed)  # type: ignore[return-value]
-
-
 class OwnDerivative(Protocol[P, R_co]):
     """A function that brings its own derivative along a direction."""
 
@@ -142,6 +130,22 @@ def is_asked_for(operand: object) -> bool:
 def no_direction(value: jax.Array) -> Direction:
     """A tangent of zero."""
     return ad.Zero(jax.typeof(value).to_tangent_aval())  # type: ignore[return-value]
+
+
+def whole_directions(values: Sequence[jax.Array]) -> list[Direction | None]:
+    """Tangents of what is no number to move, as JAX wants to have them; `None` for those of numbers."""
+    found = [no_direction(value) for value in values]
+    return [ad.instantiate_zeros(one) if is_whole(one) else None for one in found]
+
+
+def is_whole(direction: Direction) -> bool:
+    """Whether it is the tangent of what is no number to move."""
+    return getattr(direction, "aval", direction).dtype == jax.dtypes.float0
+
+
+def bind_all(primitive: Primitive, *operands: jax.Array, **fixed: object) -> list[jax.Array]:
+    """What a primitive of several results gives."""
+    return primitive.bind(*operands, **fixed)
 
 
 def as_array(direction: Direction) -> jax.Array:
