@@ -350,3 +350,58 @@ l = sparse_categorical_crossentropy(y, p, False, 1)
     result = upgrade(text, "tfkeras2")
     assert "K.dot(K.dot(x1=a, x2=b), x2=c)" in result.source and "relu(z, negative_slope=0.1)" in result.source
     assert {8, 9} <= {line for line, _ in result.notes} and 7 not in {line for line, _ in result.notes}
+
+
+FREEZING = """import keras
+from keras.layers import BatchNormalization, Dense
+norm = BatchNormalization()
+norm.trainable = False
+other = Dense(3, trainable=False)
+"""
+MASKING = """from keras.layers import Embedding, LSTM
+a = Embedding(9, 3, mask_zero=True)
+b = LSTM(3, return_sequences=True)
+"""
+WEIGHING = (
+    "from keras.models import Sequential\nm = Sequential()\nm.fit(x, y, sample_weight=w)\nm.fit(x, y, sample_weight=None)\n"
+)
+ENLARGING = """from keras import backend as K
+from keras.layers import UpSampling2D
+a = UpSampling2D((2, 2), interpolation='bilinear')
+b = UpSampling2D((2, 2))
+c = K.resize_images(x, 2, 2, 'channels_last', interpolation='bilinear')
+"""
+
+
+@pytest.mark.parametrize(
+    "text, era, lines, word",
+    [
+        (FREEZING, "keras1", [4, 5], "moved its averages"),
+        (FREEZING, "keras2", [4, 5], "normalizing by the batch"),
+        (FREEZING, "keras22", [4, 5], "normalizing by the batch"),
+        (FREEZING, "tfkeras2", [], ""),
+        (FREEZING.replace("BatchNormalization", "Dense"), "keras2", [], ""),
+        (
+            "from keras.applications.resnet50 import ResNet50\nfor layer in ResNet50().layers:\n    layer.trainable = False\n",
+            "keras2",
+            [3],
+            "normalizing by the batch",
+        ),
+        (
+            "from keras.applications.vgg16 import VGG16\nfor layer in VGG16().layers:\n    layer.trainable = False\n",
+            "keras2",
+            [],
+            "",
+        ),
+        (MASKING, "keras2", [2], "number of all steps"),
+        (MASKING, "keras22", [], ""),
+        (MASKING.replace(", return_sequences=True", ""), "keras2", [], ""),
+        (WEIGHING, "keras22", [3], "whose weight is 0"),
+        (WEIGHING, "keras2", [], ""),
+        (ENLARGING, "keras2", [3, 5], "CornerUpSampling2D"),
+        (ENLARGING, "tfkeras2", [], ""),
+    ],
+)
+def test_what_is_computed_otherwise_today_is_named(text, era, lines, word):
+    notes = [note for note in upgrade(text, era).notes if "lay elsewhere" in note[1] or "of then" in note[1]]
+    assert [line for line, _ in notes] == lines and all(word in said for _, said in notes)

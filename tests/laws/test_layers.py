@@ -57,6 +57,7 @@ def row(name, *shapes, whole_numbers=False, **arguments):
 ROWS = [
     # What Keras has no longer.
     row("BatchStatistics", PICTURE),
+    row("CornerUpSampling2D", PICTURE),
     row("Cosine", [(2, 5), (2, 5)]),
     row("CustomScaleLayer", [(2, 5), (2, 5)], scale=0.5),
     row("LayerScale", (2, 5), init_values=0.5, projection_dim=5),

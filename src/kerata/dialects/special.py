@@ -152,6 +152,15 @@ FINISHES["keras1", "layers", "BatchNormalization"] = normalize_by_mode
 FINISHES["keras1", "layers", "Embedding"] = drop_words
 
 
+def from_the_corner(arguments: dict[str, Any], given: dict[str, Any]) -> str | None:
+    """TensorFlow 1 counted the pixels of bilinear pictures from the corner."""
+    return "CornerUpSampling2D" if arguments.get("interpolation") == "bilinear" else None
+
+
+for _era in ("keras2", "keras22"):
+    FINISHES[_era, "layers", "UpSampling2D"] = from_the_corner
+
+
 def separable(arguments: dict[str, Any], given: dict[str, Any]) -> None:
     """Keras 1 began both kernels alike."""
     arguments["pointwise_initializer"] = arguments["depthwise_initializer"]

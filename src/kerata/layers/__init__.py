@@ -164,6 +164,7 @@ from kerata.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from kerata.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from kerata.layers.reshaping import ZeroPadding3D as ZeroPadding3D
 from kerata.layers.retired import BatchStatistics as BatchStatistics
+from kerata.layers.retired import CornerUpSampling2D as CornerUpSampling2D
 from kerata.layers.retired import Cosine as Cosine
 from kerata.layers.retired import Highway as Highway
 from kerata.layers.retired import LocallyConnected1D as LocallyConnected1D

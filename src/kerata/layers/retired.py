@@ -12,6 +12,8 @@ from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.random import SeedGenerator
 from kerata.engine.scope import valid_rows
+from kerata.engine.symbolic import traceable
+from kerata.engine.types import Array
 from kerata.kernels import random
 from kerata.kernels.maxima import larger, largest
 from kerata.kernels.normalization import batch_normalization
@@ -19,6 +21,7 @@ from kerata.layers.core import check_features
 from kerata.layers.einsum_dense import orient
 from kerata.layers.embedding import Embedding
 from kerata.layers.layer import InputSpec, Layer
+from kerata.layers.reshaping import UpSampling2D
 
 
 @builtin("layers")
@@ -530,3 +533,45 @@ class WordDropoutEmbedding(Embedding):
             return outputs
         words = random.dropout(self.seed_generator.next(), self.dropout, jnp.ones((1, self.input_dim), outputs.dtype))[0]
         return outputs * jnp.take(words, inputs.astype("int32"), axis=0)[..., None]
+
+
+@traceable
+def enlarge(x, factors: tuple[int, int], first: int) -> Array:
+    """Pictures enlarged by whole factors along two axes from the first on: pixel i of the result lies at i / factor."""
+    x = jnp.asarray(x)
+    x = x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32)
+    for axis, factor in enumerate(factors, first):
+        places = jnp.arange(x.shape[axis] * factor)
+        low = places // factor
+        high = jnp.minimum(low + 1, x.shape[axis] - 1)
+        share = ((places % factor) / factor).astype(x.dtype).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        x = jnp.take(x, low, axis) * (1 - share) + jnp.take(x, high, axis) * share
+    return x
+
+
+@builtin("layers")
+class CornerUpSampling2D(UpSampling2D):
+    """A picture made larger bilinearly, where pixel i of the result lies at i / factor: its corner stays where it was.
+
+    Keras 2 enlarged so with TensorFlow 1. TensorFlow 2 puts pixel i at (i + 1/2) / factor - 1/2: the middle stays.
+
+    Args:
+        size: factors of height and width; an integer for both.
+        data_format: `"channels_last"` or `"channels_first"`.
+        interpolation: `"bilinear"`.
+
+    Shapes: (batch, height, width, channels) with more height and width; likewise channels first.
+
+    Source: `resize_images` of `backend/tensorflow_backend.py` of Keras 2.3.1, TensorFlow's ResizeBilinear without
+    `half_pixel_centers`.
+
+    >>> import numpy as np
+    >>> CornerUpSampling2D((1, 2))(np.float32([[[[0], [2]]]])).ravel().tolist()
+    [0.0, 1.0, 2.0, 2.0]
+    """
+
+    def __init__(self, size=(2, 2), data_format=None, interpolation="bilinear", **kwargs):
+        super().__init__(size, data_format, check_choice(self, "interpolation", interpolation, ("bilinear",)), **kwargs)
+
+    def call(self, inputs):
+        return enlarge(inputs, self.size, 1 if self.data_format == "channels_last" else 2)

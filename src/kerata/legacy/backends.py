@@ -20,9 +20,10 @@ from kerata.engine.symbolic import SymbolicTensor, traceable
 from kerata.engine.types import Array, Described, HasArray, HostArray, TensorLike, WeightFunction
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import first_larger, first_smaller, first_within, magnitude
+from kerata.layers.retired import enlarge
 from kerata.legacy.changes import CHANGES, where_it_counts
 from kerata.legacy.crossentropy import OF_BACKEND
-from kerata.legacy.enlarging import ERAS, enlarge
+from kerata.legacy.enlarging import ERAS
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling

@@ -177,6 +177,8 @@ OLD_NAMES = {
     ("keras1", "Conv2DTranspose"): ("Deconvolution2D",),
     ("keras1", "SeparableConv2D"): ("SeparableConvolution2D",),
     ("keras1", "WordDropoutEmbedding"): ("Embedding",),
+    ("keras2", "CornerUpSampling2D"): ("UpSampling2D",),
+    ("keras22", "CornerUpSampling2D"): ("UpSampling2D",),
 }
 
 

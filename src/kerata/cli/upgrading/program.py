@@ -11,6 +11,7 @@ from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.hearing import tell
 from kerata.cli.upgrading.modules import Modules
 from kerata.cli.upgrading.names import Names, Thing
+from kerata.cli.upgrading.sums import told
 from kerata.dialects import Row, find_function, find_row
 from kerata.legacy.backends import OWN
 from kerata.legacy.detection import find_era
@@ -99,7 +100,7 @@ class Upgrader:
         tell(self.source, self.names)
         self.modules.rewrite()
         self._check_saves()
-        notes = sorted({*self.notes, *self.modules.notes})
+        notes = sorted({*self.notes, *self.modules.notes, *told(self.source.tree, self.names)})
         return Upgraded(self.source.changed(), self.era, notes)
 
     def note(self, node: ast.expr | ast.stmt, text: str) -> None:

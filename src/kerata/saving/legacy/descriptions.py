@@ -42,6 +42,10 @@ def read_model(file: Group, texts: Texts, compile: bool = True) -> OldModel:
     era, config = read_architecture(plain, owner, version, notes)
     if added := left_out(plain):
         weights = weights._replace(layers=[entry for entry in weights.layers if entry.layer not in added])
+    if weights.backend in ("theano", "cntk") and "CornerUpSampling2D" in str(config):
+        notes.append(
+            f"the pixels of `UpSampling2D(interpolation='bilinear')` are those of TensorFlow, the file is of {weights.backend}"
+        )
     compiling = None
     if compile and (text := texts.read_text(file, "training_config")) is not None:
         compiling = read_compiling(parse(text, owner), era, owner, config)

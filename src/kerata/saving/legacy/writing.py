@@ -71,6 +71,9 @@ SEEDLESS = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell", 
 AMBIGUOUS, OF_THEN = "hard_sigmoid", "legacy_hard_sigmoid"
 # Layers that took the states with which they begin as further inputs.
 BEGINNING = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional")
+# Layers of Keras 1 and 2 that neither `tf.keras` nor Keras 3 has.
+RETIRED = ("BatchStatistics", "CornerUpSampling2D", "Cosine", "Highway", "MaxoutDense", "ParametricSoftplus")
+RETIRED += ("SampleNormalization", "SReLU", "WordDropoutEmbedding")
 # Attributes that hold layers.
 HOLDERS = ("layer", "backward_layer", "cell", "cells")
 
@@ -116,11 +119,11 @@ class Words:
         self.models: set[str] = set()
         self._warned: set[str] = set()
 
-    def warn(self, said: str, received: dict[str, Any]) -> None:
+    def warn(self, said: str, received: dict[str, Any], fix: str = "A '.keras' file is for all of them") -> None:
         """Says once what Keras 3 will not do with the file."""
         if said not in self._warned:
             self._warned.add(said)
-            warnings.warn(message(self.owner, said, received, "A '.keras' file is for all of them"), stacklevel=8)
+            warnings.warn(message(self.owner, said, received, fix), stacklevel=8)
 
     def layer(self, plain: dict[str, Any]) -> dict[str, Any]:
         """The description of a layer, of a model, or of anything else that has a class and a config."""
@@ -138,6 +141,8 @@ class Words:
             return {"class_name": name, "config": self.functions(config)}
         if isinstance(policy := config.get("dtype"), dict) and policy.get("module") == "keras.dtype_policies":
             raise self.refuse("weights of few bits cannot be written to an '.h5' file", {"layer": config.get("name")})
+        if name in RETIRED:
+            self.warn("`tf.keras` and Keras 3 do not read this layer of Keras 1 or 2, Kerata does", {"layer": name}, "")
         shapes = shapes_of(plain.get("build_config")) if name == "MultiHeadAttention" and self.for_then else {}
         return {"class_name": RENAMED_CLASSES.get(name, name), "config": {**self.config(name, config), **shapes}}
 

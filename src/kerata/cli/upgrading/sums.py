@@ -1,0 +1,102 @@
+"""What a program computes otherwise under today's names, and no name says: it is named with its line."""
+
+import ast
+from collections.abc import Iterator
+
+from kerata.cli.upgrading.names import Names
+
+# Networks without batch normalization.
+PLAIN = ("VGG16", "VGG19")
+STEPWISE = ("TimeDistributed", "ConvLSTM2D")
+FROZEN = {
+    "keras1": "frozen batch normalization went on normalizing by the batch in training, and moved its averages",
+    "keras2": "frozen batch normalization went on normalizing by the batch in training",
+}
+FROZEN["keras22"] = FROZEN["keras2"]
+FROZEN_TODAY = "; today it uses its averages. kerata run has the numbers of then"
+MASKED = (
+    "losses of outputs whose steps are masked were divided by the number of all steps; today by that of the steps that are "
+    "kept. kerata run has the numbers of then"
+)
+WEIGHTED = (
+    "samples and steps whose weight is 0 were not counted in losses; today they are, so that losses and steps are smaller. "
+    "kerata run has the numbers of then"
+)
+ENLARGED = "the pixels of bilinear pictures lay elsewhere: keras.layers.CornerUpSampling2D has those of then"
+RESIZED = "the pixels of bilinear pictures lay elsewhere: keras.layers.CornerUpSampling2D, or kerata run, has those of then"
+TAKING_WEIGHTS = ("fit", "train_on_batch", "evaluate", "test_on_batch", "compile")
+
+
+def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
+    """(line, what is computed otherwise today) for all that a program has of it; before `tf.keras` alone."""
+    era = names.era
+    if era not in FROZEN:
+        return
+    if normalizes(tree, names):
+        yield from ((line, FROZEN[era] + FROZEN_TODAY) for line in freezing(tree))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    stepwise = any(is_true(call, "return_sequences") or last_name(call.func) in STEPWISE for call in calls)
+    for call in calls:
+        if era == "keras2" and stepwise and (is_true(call, "mask_zero") or thing_name(call, names) == "Masking"):
+            yield call.lineno, MASKED
+        if era != "keras2" and last_name(call.func) in TAKING_WEIGHTS and weighs(call):
+            yield call.lineno, WEIGHTED
+        if era != "keras1" and any(isinstance(one, ast.Constant) and one.value == "bilinear" for one in values_of(call)):
+            if thing_name(call, names) == "UpSampling2D":
+                yield call.lineno, ENLARGED
+            elif last_name(call.func) == "resize_images":
+                yield call.lineno, RESIZED
+
+
+def normalizes(tree: ast.AST, names: Names) -> bool:
+    """Whether a program has batch normalization, of its own or in a network of `keras.applications`."""
+    for node in ast.walk(tree):
+        thing = names.of(node) if isinstance(node, (ast.Name, ast.Attribute)) else None
+        if thing is None or thing.name in PLAIN:
+            continue
+        if thing.name == "BatchNormalization" or (
+            thing.kind.startswith(("applications", "networks")) and thing.name[:1].isupper()
+        ):
+            return True
+    return False
+
+
+def freezing(tree: ast.AST) -> Iterator[int]:
+    """The lines in which layers are frozen: `layer.trainable = False`, or as an argument."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and is_false(node.value):
+            if any(isinstance(one, ast.Attribute) and one.attr == "trainable" for one in node.targets):
+                yield node.lineno
+        elif isinstance(node, ast.Call) and last_name(node.func) != "add_weight":
+            yield from (node.lineno for one in node.keywords if one.arg == "trainable" and is_false(one.value))
+
+
+def weighs(call: ast.Call) -> bool:
+    """Whether a call of a model's method gives samples or steps weights."""
+    given = {one.arg: one.value for one in call.keywords}
+    return any(
+        name in given and not (isinstance(given[name], ast.Constant) and given[name].value is None)  # type: ignore[attr-defined]
+        for name in ("sample_weight", "sample_weight_mode")
+    )
+
+
+def values_of(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(one.value for one in call.keywords)]
+
+
+def is_true(call: ast.Call, name: str) -> bool:
+    return any(one.arg == name and isinstance(one.value, ast.Constant) and one.value.value is True for one in call.keywords)
+
+
+def is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
+def last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def thing_name(call: ast.Call, names: Names) -> str:
+    """The name that the function of a call has in Keras; "" if it is none of it."""
+    thing = names.of(call.func)
+    return thing.name if thing is not None else ""
