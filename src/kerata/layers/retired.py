@@ -574,4 +574,5 @@ class CornerUpSampling2D(UpSampling2D):
         super().__init__(size, data_format, check_choice(self, "interpolation", interpolation, ("bilinear",)), **kwargs)
 
     def call(self, inputs):
-        return enlarge(inputs, self.size, 1 if self.data_format == "channels_last" else 2)
+        height, width = standardize_tuple(self, "size", self.size, 2)
+        return enlarge(inputs, (height, width), 1 if self.data_format == "channels_last" else 2)
