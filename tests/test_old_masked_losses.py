@@ -84,3 +84,61 @@ def test_weights_of_steps(era, factor):
     errors = (X @ KERNEL - Y)[..., 0]
     found = model.evaluate(X, Y, sample_weight=weights, verbose=0)
     np.testing.assert_allclose(found, factor * np.mean(errors**2 * weights), rtol=1e-5)
+
+
+def test_masked_measures_of_batches():
+    """`score_array /= K.mean(mask)` in each batch of Keras 2.2, of which `test_loop` took the mean by their sizes."""
+    model = masked("keras22")
+    parts = [np.abs(ERRORS[s]).sum() / KEPT[s].sum() for s in (slice(0, 3), slice(3, 4))]
+    assert abs((3 * parts[0] + parts[1]) / 4 - np.abs(ERRORS).sum() / KEPT.sum()) > 0.01
+    np.testing.assert_allclose(model.evaluate(X, Y, batch_size=3, verbose=0)[1], (3 * parts[0] + parts[1]) / 4, rtol=1e-5)
+    whole = np.abs(ERRORS).sum() / KEPT.sum()
+    for era in ("keras2", "tfkeras2"):
+        np.testing.assert_allclose(masked(era).evaluate(X, Y, batch_size=3, verbose=0)[1], whole, rtol=1e-5)
+
+
+def own(y_true, y_pred):
+    return abs(y_true - y_pred)
+
+
+@pytest.mark.parametrize("size", [4, 3])
+@pytest.mark.parametrize("measure", ["mae", own])
+def test_weighted_measures_are_divided_by_the_number_of_weights_before_2_3(size, measure):
+    """`weighted_masked_objective` made measures of `weighted_metrics` too in Keras 2.2."""
+    weights = np.array([0.0, 1.0, 2.0, 3.0])
+    errors = np.abs(X[:, 0] @ KERNEL - Y[:, 0])[:, 0]
+    found = {}
+    for era in ("keras22", "keras2"):
+        keras = getattr(legacy, era)
+        model = keras.models.Sequential([keras.layers.Dense(1, input_shape=(2,), weights=[KERNEL, np.zeros(1)])])
+        model.compile(keras.optimizers.SGD(lr=0.0), "mse", weighted_metrics=[measure])
+        given = {"sample_weight": weights, "batch_size": size, "verbose": 0}
+        found[era] = model.evaluate(X[:, 0], Y[:, 0], **given)[1]
+        history = model.fit(X[:, 0], Y[:, 0], shuffle=False, **given).history
+        (told,) = [value[0] for name, value in history.items() if name != "loss"]
+        np.testing.assert_allclose(told, found[era], rtol=1e-5)
+    parts = [slice(0, size), slice(size, 4)][: 1 if size == 4 else 2]
+    of_batches = [(errors[s] * weights[s]).sum() / (weights[s] != 0).sum() * len(errors[s]) for s in parts]
+    np.testing.assert_allclose(found["keras22"], sum(of_batches) / 4, rtol=1e-5)
+    np.testing.assert_allclose(found["keras2"], (errors * weights).sum() / weights.sum(), rtol=1e-5)
+
+
+def test_weights_beside_masks_before_2_3():
+    keras = legacy.keras22
+    model = masked("keras22")
+    model.compile(keras.optimizers.SGD(lr=0.1), "mse", weighted_metrics=["mae"])
+    weights = np.array([0.0, 1.0, 2.0, 3.0])
+    # The masked errors of each sample over the share that is kept of the batch, and then the weights.
+    expected = ((np.abs(ERRORS).mean(1) / KEPT.mean()) * weights).sum() / 3
+    np.testing.assert_allclose(model.evaluate(X, Y, sample_weight=weights, verbose=0)[1], expected, rtol=1e-5)
+
+
+def test_a_measure_that_is_one_number_of_masked_steps():
+    keras = legacy.keras22
+    model = masked("keras22")
+
+    def half(y_true, y_pred):
+        return keras.backend.mean(y_pred) * 0 + 0.5
+
+    model.compile("sgd", "mse", metrics=[half])
+    np.testing.assert_allclose(model.evaluate(X, Y, batch_size=3, verbose=0)[1], 0.5, rtol=1e-5)

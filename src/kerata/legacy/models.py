@@ -140,7 +140,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         if made is not None and self._era != "tfkeras2":
             if self._era == "keras1":
                 made.sees_masks = made.measures.sees_masks = False
-            made.counting = made.objective.counting = "all" if self._era == "keras2" else "weighted"
+            made.counting = made.objective.counting = made.measures.counting = "all" if self._era == "keras2" else "weighted"
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model with what `get_compile_config` gave, which is in today's words."""

@@ -5,8 +5,7 @@ Source: `training.py` of Keras 2.3.1, `compile_utils.py` of tf_keras 2.21.
 
 from kerata.engine.symbolic import Tensors
 from kerata.training.compilation import Compilation
-from kerata.training.objectives import free_name
-from kerata.training.outputs import Outputs
+from kerata.training.outputs import Outputs, free_name
 
 
 def report_by_outputs(made: Compilation, outputs: Tensors) -> None:

@@ -12,7 +12,7 @@ from kerata.base.types import DTypeLike
 from kerata.engine.scope import note, noted
 from kerata.engine.types import AnyArray, Array, TensorLike
 from kerata.losses import Loss
-from kerata.losses.loss import as_array, as_values, convert, divide_no_nan, fit_ranks, function_mixes_samples
+from kerata.losses.loss import as_array, as_values, convert, divide_no_nan, fit_ranks, function_mixes_samples, reduce_values
 from kerata.metrics.metric import Metric, entered
 
 
@@ -20,6 +20,15 @@ def mark_padding(valid: Array) -> Array:
     """Weights that only say which rows of a batch are there: a metric then counts as if it had no weights."""
     note(valid, "padding", True)
     return valid
+
+
+def without_padding(weight: TensorLike | None, valid: Array) -> Array:
+    """Weights, if there are any, that are 0 where a row only fills a batch up."""
+    if weight is None:
+        return mark_padding(valid)
+    weights = multiply_weights(jnp.asarray(weight), valid)
+    note(weights, "valid", valid)
+    return weights
 
 
 def are_weights(sample_weight: TensorLike | None) -> bool:
@@ -126,6 +135,9 @@ class MeanMetricWrapper(Mean):
     _passed: tuple[str, ...] = ()
     # In messages a function is called by its own name.
     _called = "metric"
+    # Before Keras 2.3 a measure of weighted or masked values was the mean of the batches' own, in each of which it was
+    # divided as losses were: "weighted", see `Loss.counting`.
+    counting = "kept"
 
     def __init__(self, fn, name: str | None = None, dtype: DTypeLike | None = None, **kwargs: object):
         super().__init__(name=name, dtype=dtype)
@@ -139,6 +151,9 @@ class MeanMetricWrapper(Mean):
         mask = noted(y_pred, "mask")
         weighted = are_weights(sample_weight) or mask is not None
         values = self.values(y_true, y_pred)
+        if weighted and self.counting == "weighted":
+            self._take_batch(values, sample_weight, mask)
+            return
         weight = None if sample_weight is None else jnp.asarray(sample_weight, self.dtype)
         masks = [mask, noted(values, "mask") if weighted else None]
         for found in masks:
@@ -146,6 +161,22 @@ class MeanMetricWrapper(Mean):
                 found = jnp.asarray(found, self.dtype)
                 weight = found if weight is None else multiply_weights(weight, found)
         super().update_state(values, sample_weight=weight)
+
+    def _take_batch(self, values: Array, sample_weight: TensorLike | None, mask: TensorLike | None) -> None:
+        """Takes in the measure of one batch, which counts with the number of its samples."""
+        valid = None
+        if sample_weight is not None:
+            is_padding = noted(sample_weight, "padding") is not None
+            valid = sample_weight if is_padding else noted(sample_weight, "valid")
+            sample_weight = None if is_padding else sample_weight
+        if mask is not None and jnp.ndim(mask) > values.ndim:
+            values = jnp.broadcast_to(
+                jnp.reshape(values, (*values.shape, *[1] * (jnp.ndim(mask) - values.ndim))), jnp.shape(mask)
+            )
+        rows = values.shape[0] if valid is None else jnp.sum(valid)
+        measure = reduce_values(values, "sum_over_batch_size", sample_weight, mask, valid, self, self.counting)
+        self.total.assign_add(measure * rows)
+        self.count.assign_add(rows)
 
     @property
     def mixes_samples(self) -> bool:  # type: ignore[override]

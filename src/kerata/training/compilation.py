@@ -50,7 +50,7 @@ class Compilation:
         if not self.sees_masks:
             self.measures.sees_masks = False
         if self.counting != "kept":
-            self.objective.counting = self.counting
+            self.objective.counting = self.measures.counting = self.counting
         self.trackers = [Mean(name="loss")]
 
     def track_parts(self) -> None:

@@ -27,7 +27,7 @@ from kerata.engine.types import AnyArray, Array, Described, Tree
 from kerata.engine.variable import Variable
 from kerata.losses.loss import Loss, added_up, as_values
 from kerata.metrics.metric import named_results
-from kerata.metrics.reduction import MeanMetricWrapper, mark_padding, multiply_weights
+from kerata.metrics.reduction import MeanMetricWrapper, without_padding
 from kerata.training.identifiers import (
     ACCURACIES,
     CROSSENTROPIES,
@@ -41,7 +41,7 @@ from kerata.training.identifiers import (
     make_metric,
     name_of,
 )
-from kerata.training.outputs import MISSING, Outputs
+from kerata.training.outputs import MISSING, Outputs, free_name
 from kerata.training.structures import Part, structured_parts, written
 
 T = TypeVar("T")
@@ -309,6 +309,7 @@ class CompiledMetrics(measures.Metric):
     _bookkeeping = {"_compile_arguments": Look.NOBODY, "within": Look.NOBODY}
     _spoken_as = "compile"  # Whose argument a person gave that messages are about.
     sees_masks = True  # Whether masked values are left out.
+    counting = "kept"  # For all that are means, as of losses.
 
     def __init__(self, metrics: object = None, weighted_metrics: object = None, output_names: Sequence[str] | None = None):
         super().__init__(name="compile_metrics")
@@ -348,6 +349,8 @@ class CompiledMetrics(measures.Metric):
                 expected = f"the metrics of the output {outputs.names[place]!r} need targets"
                 raise ValueError(message("metrics", expected, {"metric": identifier}))
             metric = make_metric(identifier, target, prediction)
+            if self.counting != "kept" and isinstance(metric, MeanMetricWrapper):
+                metric.counting = self.counting
             prefix = "" if outputs.count == 1 else self.prefix(outputs, place)
             measure = Measure(metric, place, is_weighted, free_name(prefix, metric.name, is_weighted, taken))
             build_metric(metric, target, prediction)
@@ -409,7 +412,7 @@ class CompiledMetrics(measures.Metric):
             if valid is not None:
                 if not takes_rows_by_weight(measure.metric):
                     raise NeedsWholeBatch(message(measure.metric, "this metric needs a batch without padded rows"))
-                weight = mark_padding(valid) if weight is None else multiply_weights(jnp.asarray(weight), valid)
+                weight = without_padding(weight, valid)
             update_metric(measure.metric, target, predictions[measure.place], weight)
 
     @property
@@ -473,18 +476,6 @@ def keeping_nothing(metric: measures.Metric) -> Generator[None]:
             setattr(metric, name, value)
             fix = f'Make it a variable: self.{name} = self.add_weight(name="{name}"), then self.{name}.assign_add(...)'
             raise TypeError(message(metric, f"`self.{name}` cannot keep what a batch gives", {name: value}, fix))
-
-
-def free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
-    """A name in logs, told apart from earlier ones as Keras does."""
-    full = prefix + name
-    if full in taken and weighted:
-        full = f"{prefix}weighted_{name}"
-    if full in taken:
-        taken[full] += 1
-        return f"{full}_{taken[full] - 1}"
-    taken[full] = 1
-    return full
 
 
 # By output

@@ -188,3 +188,15 @@ def _plain_key(key: object) -> object:
             return getattr(key, attribute)
     field = getattr(key, "name", None)
     return str(key) if field is None else Field(field)
+
+
+def free_name(prefix: str, name: str, weighted: bool, taken: dict[str, int]) -> str:
+    """A name in logs, told apart from earlier ones as Keras does."""
+    full = prefix + name
+    if full in taken and weighted:
+        full = f"{prefix}weighted_{name}"
+    if full in taken:
+        taken[full] += 1
+        return f"{full}_{taken[full] - 1}"
+    taken[full] = 1
+    return full
