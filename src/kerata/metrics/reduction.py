@@ -164,15 +164,17 @@ class MeanMetricWrapper(Mean):
 
     def _take_batch(self, values: Array, sample_weight: TensorLike | None, mask: TensorLike | None) -> None:
         """Takes in the measure of one batch, which counts with the number of its samples."""
-        valid = None
+        valid: Array | None = None
         if sample_weight is not None:
-            is_padding = noted(sample_weight, "padding") is not None
-            valid = sample_weight if is_padding else noted(sample_weight, "valid")
-            sample_weight = None if is_padding else sample_weight
-        if mask is not None and jnp.ndim(mask) > values.ndim:
-            values = jnp.broadcast_to(
-                jnp.reshape(values, (*values.shape, *[1] * (jnp.ndim(mask) - values.ndim))), jnp.shape(mask)
-            )
+            valid = noted(sample_weight, "valid")
+            if not are_weights(sample_weight):
+                valid, sample_weight = jnp.asarray(sample_weight), None
+        if mask is not None:
+            mask = jnp.asarray(mask)
+            if mask.ndim > values.ndim:
+                # One number for each sample, or for the batch, counts in all of its steps.
+                values = jnp.reshape(values, (*values.shape, *[1] * (mask.ndim - values.ndim)))
+                values = jnp.broadcast_to(values, mask.shape)
         rows = values.shape[0] if valid is None else jnp.sum(valid)
         measure = reduce_values(values, "sum_over_batch_size", sample_weight, mask, valid, self, self.counting)
         self.total.assign_add(measure * rows)
