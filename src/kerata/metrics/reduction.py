@@ -22,7 +22,7 @@ def mark_padding(valid: Array) -> Array:
     return valid
 
 
-def without_padding(weight: TensorLike | None, valid: Array) -> Array:
+def without_padding(weight: TensorLike | None, valid: Array) -> AnyArray:
     """Weights, if there are any, that are 0 where a row only fills a batch up."""
     if weight is None:
         return mark_padding(valid)
