@@ -551,6 +551,7 @@ def _bookkeep_build(build: Callable[..., None]) -> Callable[..., None]:
             del self.__dict__["_building"]
         self._built_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
         self.built = True
+        self._after_build()
 
     return wrapped
 

@@ -59,6 +59,9 @@ class WeightHolder(Module):
     # Whether it may get weights within a call, as layers of `tf.keras` may in their first one.
     grows_in_call = False
 
+    def _after_build(self) -> None:
+        """Nothing: layers of the eras give weights then what was read before."""
+
     @shown
     def input_dtype(self) -> str:
         """The type that inputs are converted to: the compute type."""

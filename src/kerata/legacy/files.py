@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from kerata import saving
 from kerata.base.checks import check_path, message
@@ -18,6 +18,7 @@ from kerata.base.importing import Late
 from kerata.base.refusals import MissingFile, nothing_there
 from kerata.base.replacing import replace_file
 from kerata.base.types import PathLike
+from kerata.layers.layer import Layer
 from kerata.legacy.measures import of_columns
 from kerata.legacy.remembered import recall, remember
 from kerata.models.model import Model
@@ -27,6 +28,7 @@ from kerata.saving.weights import check_overwrite
 if TYPE_CHECKING:
     from kerata.saving import old_files
     from kerata.saving.legacy import checkpoints
+    from kerata.saving.legacy.types import SavedModel
 else:
     old_files, checkpoints = Late("kerata.saving.old_files"), Late("kerata.saving.legacy.checkpoints")
 
@@ -137,6 +139,23 @@ class LoadStatus:
         """Nothing: it is done."""
 
     run_restore_ops = initialize_or_restore
+
+
+def check_may_wait(model: Model, filepath: PathLike) -> None:
+    """Raises where a file is none whose weights may wait for a model that has none yet: in `tf.keras`, HDF5."""
+    path = Path(os.fspath(filepath))
+    if path.suffix in HDF5_ENDINGS and not path.name.endswith(".weights.h5"):
+        expected = "weights of an HDF5 file are read into a model that has created its variables, and this one has not yet"
+        raise ValueError(message(model, expected, {"filepath": str(filepath)}, "Call the model on data first, or build it"))
+
+
+def give_early(model: Model, filepath: PathLike, layer: Layer) -> None:
+    """Gives a layer that was built before the model it stands in the arrays of a checkpoint that the model waits for."""
+    prefix = checkpoints.prefix_of(Path(os.fspath(filepath)))
+    whole = {"_building", "_building_whole"} & set(vars(model))
+    if "_awaited" in vars(model) and prefix is not None and not whole:
+        old_files.load_part_of_checkpoint(cast("SavedModel", model), layer.weights, prefix, str(filepath))
+        vars(model).setdefault("_given_early", {}).update({id(variable): variable for variable in layer.weights})
 
 
 def check_there(filepath: PathLike) -> None:

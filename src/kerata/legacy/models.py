@@ -28,7 +28,7 @@ from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
 from kerata.legacy.configs import is_of_then, numbering
 from kerata.legacy.crossentropy import called, measure_of_then, of_then
-from kerata.legacy.files import LoadStatus, check_there, load_weights, save_model, save_weights
+from kerata.legacy.files import LoadStatus, check_may_wait, check_there, give_early, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
@@ -410,9 +410,11 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
                 expected = "the model has no weights yet, so it has no place for those of a file"
                 fix = "Give its first layer input_shape=, or call it on data, before load_weights()"
                 raise ValueError(message(self, expected, {"filepath": str(filepath)}, fix))
-            self.__dict__["_awaited"] = functools.partial(
-                load_weights, cast(modern.Model, self), filepath, by_name, skip_mismatch
-            )
+            model = cast(modern.Model, self)
+            check_may_wait(model, filepath)
+            self.__dict__["_awaited"] = functools.partial(load_weights, model, filepath, by_name, skip_mismatch)
+            for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
+                layer.__dict__["_awaits"] = functools.partial(give_early, model, filepath)
         return LoadStatus(self)
 
     def save(

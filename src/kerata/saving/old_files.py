@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from kerata.base.registry import CustomObjectScope
 from kerata.base.replacing import replace_file
 from kerata.base.serialization import sharing
 from kerata.base.types import ByteStream, PathLike
-from kerata.engine.variable import drawing_late
+from kerata.engine.variable import Variable, drawing_late
 from kerata.saving.building import build_model
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.assigning import assign
@@ -26,7 +26,7 @@ from kerata.saving.legacy.form import OldModel, Tree
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
 from kerata.saving.legacy.saved_models import VARIABLES, check_folder, find_root, read_folder, read_objects, size_of_folder
-from kerata.saving.legacy.trees import assign_tree, restore_tree
+from kerata.saving.legacy.trees import assign_part, assign_tree, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
 from kerata.saving.legacy.writing_checkpoints import write_checkpoint
@@ -121,6 +121,12 @@ def load_checkpoint(
             if not optimizer.built:
                 optimizer.build(model.trainable_weights)
             restore_tree(optimizer, pairing, owner, with_rate=True)
+
+
+def load_part_of_checkpoint(model: SavedModel, variables: Sequence[Variable], prefix: Path, owner: str) -> None:
+    """Gives some variables of a model that has not all of its own yet the arrays of a checkpoint."""
+    with refusing(owner), budget(owner, size_of_files(files_of(prefix))), Checkpoint(prefix, owner) as checkpoint:
+        assign_part(model, variables, Tree(checkpoint.graph(), {}, checkpoint.source), owner)
 
 
 def load_old_weights(

@@ -54,7 +54,7 @@ in_use = [False]
 class Flowing(Listing):
     """A layer that takes tensors, gives tensors, and is followed by tapes."""
 
-    _bookkeeping = {"_tape_calls": Look.NOBODY}
+    _bookkeeping = {"_tape_calls": Look.NOBODY, "_awaits": Look.NOBODY}
     _era: str
     if TYPE_CHECKING:
         # Of models with a graph.

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from kerata.engine.module import Module, held
+from kerata.engine.scope import in_scope
 from kerata.engine.variable import Variable
 from kerata.layers.weights import WeightHolder
 from kerata.legacy.tensorflow.variable import adopt
@@ -144,6 +145,14 @@ class Listing:
     def _adopts_weights(self) -> bool:
         """Whether the variables that are listed are to be those of TensorFlow's names."""
         return False
+
+    def _after_build(self) -> None:
+        """Gives the weights what a model that this stands in waits for, where the layer is built before the model."""
+        super()._after_build()  # type: ignore[misc]
+        give = self.__dict__.get("_awaits")
+        if give is not None and not in_scope():
+            del self.__dict__["_awaits"]
+            give(self)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__ and isinstance(value, LISTED) and self._era == "tfkeras2":

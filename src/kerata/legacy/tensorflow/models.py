@@ -41,13 +41,15 @@ T = TypeVar("T")
 
 # Shows a metric of today as one of `tf.keras`.
 as_of_era: list[Callable[[object], object]] = [lambda metric: metric]
+# What a model holds until it has weights for those of a file.
+AWAITING = ("_awaited", "_given_early", "_building_whole")
 STEPS = ("train_step", "test_step", "predict_step")
 
 
 class FlowingModel(Flowing):
     """A model that takes tensors, and whose steps may be written as in TensorFlow: `train_step(self, data)`."""
 
-    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths", "_told"), Look.NOBODY)
+    _bookkeeping = dict.fromkeys(("_steps_alone", "_takes_loss", *AWAITING, "_logged", "_widths", "_told"), Look.NOBODY)
     # What `fit` said reached all layers, also those within a `call` without an argument for it.
     tells_layers = True
     if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class FlowingModel(Flowing):
         caller = next(cls for cls in type(self).__mro__ if "call" in cls.__dict__)
         if self._graph is None and is_ours(caller) and not is_ours(type(self)) and not isinstance(self, Chain):  # type: ignore[attr-defined]
             return inputs
+        self.__dict__["_building_whole"] = True
         try:
             outputs = super()._build_by_tracing(inputs)  # type: ignore[misc]
         except (TypeError, ValueError):
@@ -82,6 +85,8 @@ class FlowingModel(Flowing):
                 raise
             # What its step calls it with may be more than the first part of the data: (anchor, positive, negative).
             outputs = []
+        finally:
+            del self.__dict__["_building_whole"]
         self._take_awaited()
         return outputs
 
@@ -112,8 +117,12 @@ class FlowingModel(Flowing):
         """Reads the weights of a file that was named before the model had any."""
         read = self.__dict__.pop("_awaited", None)
         if read is not None:
+            # What a layer that was built alone was given before may have changed since.
+            early = [(variable, variable.numpy()) for variable in vars(self).pop("_given_early", {}).values()]
             self.built = True
             read()
+            for variable, value in early:
+                variable.assign(value)
 
     # Steps
 

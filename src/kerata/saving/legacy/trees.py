@@ -216,6 +216,16 @@ def assign_tree(model: SavedModel, tree: Tree, owner: str, skip_mismatch: bool =
     return pairing
 
 
+def assign_part(model: SavedModel, variables: Iterable[Variable], tree: Tree, owner: str) -> None:
+    """Gives those variables of a model, which may have others later, the arrays of a file; what it has not stays as it is."""
+    pairing = Pairing(model, tree, owner)
+    pairing.visit(cast(Module, model), 0)
+    wanted = [variable for variable in variables if id(variable) in pairing.numbers]
+    arrays = [tree.array(pairing.numbers[id(variable)]) for variable in wanted]
+    check_shapes(wanted, arrays, owner)
+    take(list(zip(wanted, arrays, strict=True)))
+
+
 # What an optimizer kept
 
 
