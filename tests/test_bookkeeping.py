@@ -99,9 +99,9 @@ OF_ERAS = {
         "_terms": Look.PARTS,
     },
     "legacy.tensorflow.models.FlowingModel": dict.fromkeys(
-        ("_steps_alone", "_takes_loss", "_awaited", "_logged", "_widths", "_told"), N
+        ("_steps_alone", "_takes_loss", "_awaited", "_given_early", "_building_whole", "_logged", "_widths", "_told"), N
     ),
-    "legacy.tensorflow.layers.Flowing": {"_tape_calls": N},
+    "legacy.tensorflow.layers.Flowing": {"_tape_calls": N, "_awaits": N},
     "legacy.closures.Around": {"closure": N},
     "legacy.own_updates.OwnUpdates": dict.fromkeys(("_made", "_made_for"), N),
     "legacy.tensorflow.rules.OwnRules": dict.fromkeys(

@@ -3,6 +3,7 @@
 import math
 
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base.types import Shape
 from kerata.engine.module import Look
@@ -71,6 +72,9 @@ def count_of(x: Array) -> Array:
 
 class ShownStatistics:
     """What a `Normalization` learned, as tensors: `layer.mean.numpy()`."""
+
+    def _keep_count(self, count: int) -> None:
+        self.count.store(np.asarray(count, "int32"))  # type: ignore[attr-defined]
 
     @property
     def mean(self) -> Tensor | None:

@@ -35,6 +35,7 @@ from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, 
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
 from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric, FlowingRule, as_of_era
+from kerata.metrics.regression import cosine_similarity
 
 T = TypeVar("T")
 
@@ -231,7 +232,7 @@ def in_order(era: str, name: str, found):
 def metric(era: str, name: str) -> object:
     """A metric of an era."""
     if era.startswith("keras2") and name in ("serialize", "deserialize"):
-        return serialize if name == "serialize" else deserializing(metrics)
+        return serialize if name == "serialize" else functools.partial(measure_by, era, deserializing(metrics))
     if era == "tfkeras2" and name in bygone.METRICS:
         return spell(era, name, bygone.METRICS[name], None, OldMetric)
     if era.startswith("keras2") and name in FUNCTIONS:
@@ -244,6 +245,8 @@ def metric(era: str, name: str) -> object:
         return in_order(era, name, among_tensors(era, name, functions[name]))
     if era == "tfkeras2" and name in LOOKUPS:
         return functools.partial(metric_by, getattr(metrics, name))
+    if name in LOOKUPS:
+        return functools.partial(measure_by, era, getattr(metrics, name))
     if era in crossentropy.ERAS and name in crossentropy.MEASURES:
         beside = OldMetric if era == "tfkeras2" else MetricOfKeras2
         own = find_row(era, "metrics", name)
@@ -256,8 +259,18 @@ def metric(era: str, name: str) -> object:
     return in_order(era, name, among_tensors(era, name, found, row))
 
 
+def measure_by(era: str, find: Callable[..., object], identifier: object, *args: object, **kwargs: object) -> object:
+    """`metrics.get` and `metrics.deserialize` before `tf.keras`: the cosines have the sign of then."""
+    row = find_row(era, "metrics", identifier) or find_row(era, "losses", identifier) if isinstance(identifier, str) else None
+    if identifier in NAMES_OF_COSINES and row is not None:
+        return metric(era, str(identifier))
+    return find(identifier, *args, **kwargs)
+
+
 def metric_by(find: Callable[..., object], identifier: object, *args: object, **kwargs: object) -> object:
     """`metrics.get` and `metrics.deserialize` of `tf.keras`: of a short name a function, which is a loss as well."""
+    if identifier in ("cosine_proximity", "cosine_similarity"):
+        return followed_once(cosine_similarity)
     for room, make in ((losses, loss), (metrics, metric)):
         if isinstance(identifier, str) and isinstance(getattr(room, identifier, None), types.FunctionType):
             return make("tfkeras2", identifier)

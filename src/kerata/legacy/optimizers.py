@@ -213,6 +213,9 @@ class OldOptimizer(OwnUpdates, OwnRules, FlowingOptimizer, Spelled):
 
     def set_weights(self, weights: list[Any]) -> None:
         held = self.weights
+        if isinstance(self, optimizers.Adam) and len(weights) == 1 + 3 * (len(held) // 2) and len(held) % 2:
+            # Before TensorFlow 2 Adam kept one number more for each weight, which `amsgrad` alone made something of.
+            weights = weights[: len(held)]
         if len(weights) != len(held):
             expected, fix = f"set_weights() needs {len(held)} arrays", "" if self.built else "It has them after its first step"  # type: ignore[attr-defined]
             raise ValueError(message(self, expected, {"weights": len(weights)}, fix))

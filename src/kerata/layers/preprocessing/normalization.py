@@ -148,10 +148,14 @@ class Normalization(DataLayer):
                     "Leave them out of the constructor",
                 )
             )
-        mean, variance = self.measure(data)
+        mean, variance, count = self._counted(data)
         self.adapt_mean.store(mean)
         self.adapt_variance.store(variance)
+        self._keep_count(count)
         self._unmeasured = None
+
+    def _keep_count(self, count: int) -> None:
+        """Nothing: as in Keras 3, which holds a count and does not set it."""
 
     def finalize_state(self) -> None:
         """Takes mean and variance as they are now for those of data, whoever has set them."""
@@ -164,6 +168,10 @@ class Normalization(DataLayer):
         Args:
             data: as for `adapt`.
         """
+        return self._counted(data)[:2]
+
+    def _counted(self, data: Data) -> tuple[np.ndarray, np.ndarray, int]:
+        """Mean, variance, and how many numbers of each feature they are those of."""
         count, mean, squares = 0, np.zeros(()), np.zeros(())
         for batch in self._batches(data):
             for block in self._blocks(batch):
@@ -185,7 +193,7 @@ class Normalization(DataLayer):
                 count += size
         if not count:
             raise ValueError(message(self, "`adapt()` got an empty iterable, and needs at least one sample", {"data": data}))
-        return mean, squares / count
+        return mean, squares / count, count
 
     def _check_batch(self, batch: np.ndarray) -> None:
         if not self.built:
