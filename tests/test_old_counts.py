@@ -55,3 +55,80 @@ def test_states_of_adam_with_a_number_more_for_each_weight(era):
         np.testing.assert_allclose(value, expected)
     with pytest.raises(ValueError, match="arrays"):
         model.optimizer.set_weights([np.array(4), *m])
+
+
+def own_layer(keras):
+    class Own(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.scale = self.add_weight(name="scale", shape=(3,), initializer="ones")
+
+        def build(self, input_shape):
+            self.offset = self.add_weight(name="off", shape=(3,), initializer="zeros")
+            super().build(input_shape)
+
+        def call(self, inputs):
+            return inputs * self.scale + self.offset
+
+    return Own
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_names_of_weights_that_are_made_outside_of_calls(era):
+    """`K.variable(name=...)` of Keras 2.3.1 and `add_weight` of `tf_keras` put nothing before a name; calls open a scope."""
+    keras = getattr(legacy, era)
+    Own = own_layer(keras)
+    layer = Own(name="first")
+    assert [w.name for w in layer.weights] == ["scale:0"]
+    begin = keras.layers.Input((3,))
+    keras.models.Model(begin, layer(begin))
+    assert [w.name for w in layer.weights] == ["scale:0", "first/off:0"]
+    alone = Own(name="second")
+    alone.build((None, 3))
+    assert [w.name for w in alone.weights] == ["scale:0", "off:0"]
+    dense = keras.layers.Dense(2, name="third")
+    dense.build((None, 3))
+    assert [w.name for w in dense.weights] == ["kernel:0", "bias:0"]
+    dense(begin)
+    assert [w.name for w in dense.weights] == ["kernel:0", "bias:0"]
+    called = keras.layers.Dense(2, name="fourth")
+    called(begin)
+    assert [w.name for w in called.weights] == ["fourth/kernel:0", "fourth/bias:0"]
+
+
+@pytest.mark.parametrize(
+    "make, names",
+    [
+        (lambda L: L.LSTM(2, name="q"), ["lstm_cell/kernel:0", "lstm_cell/recurrent_kernel:0", "lstm_cell/bias:0"]),
+        (lambda L: L.TimeDistributed(L.Dense(2, name="g"), name="q"), ["kernel:0", "bias:0"]),
+    ],
+)
+def test_names_of_weights_within_layers_that_are_built_alone(make, names):
+    layer = make(legacy.tfkeras2.layers)
+    layer.build((None, 4, 3))
+    assert [w.name for w in layer.weights] == names
+
+
+def test_files_hold_weights_of_one_name(tmp_path):
+    keras = legacy.tfkeras2
+    Own = own_layer(keras)
+
+    class Outer(keras.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.a, self.b = Own(name="a"), Own(name="b")
+
+        def call(self, inputs):
+            return self.b(self.a(inputs))
+
+    def model():
+        begin = keras.layers.Input((3,))
+        return keras.models.Model(begin, Outer()(begin))
+
+    first, second = model(), model()
+    first.set_weights([np.full(w.shape, float(i)) for i, w in enumerate(first.get_weights())])
+    for name in ("w.h5", "ckpt"):
+        first.save_weights(str(tmp_path / name))
+        second.set_weights([np.full(w.shape, 9.0) for w in second.get_weights()])
+        second.load_weights(str(tmp_path / name))
+        assert [w[0] for w in second.get_weights()] == [0.0, 1.0, 2.0, 3.0]

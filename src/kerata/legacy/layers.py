@@ -31,7 +31,7 @@ from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.initial import function_of
 from kerata.legacy.kernels import apart, gates_of, joined, then, today, turns_of
-from kerata.legacy.naming import name_weights
+from kerata.legacy.naming import Naming, name_weights, named_alone
 from kerata.legacy.phases import fixed_phase
 from kerata.legacy.respelling import OfEra
 from kerata.legacy.shared import Part
@@ -82,7 +82,7 @@ def gate_of(cell: object, name: str) -> object:
     return part_of_gate(getattr(cell, ATTRIBUTES[kind]), gates.index(gate), len(gates))
 
 
-class OldLayer(Flowing, Spelled):
+class OldLayer(Naming, Flowing, Spelled):
     """What a layer of Keras 1, Keras 2 and tf.keras could do."""
 
     _bookkeeping = {
@@ -277,7 +277,7 @@ class OldLayer(Flowing, Spelled):
         if isinstance(name, str):
             # Keras 1 programs write `name="{}_W".format(self.name)`; names of models held slashes.
             arguments["name"] = name.replace("/", "_")
-        return super().add_weight(**arguments)  # type: ignore[misc]
+        return named_alone(self, super().add_weight(**arguments))  # type: ignore[arg-type, misc]
 
     def add_loss(self, losses: object, inputs: object = None, **kwargs: object) -> None:
         """A term of the loss: from within `call`, or one that `inputs` lead to, or a function of weights."""

@@ -1,5 +1,8 @@
 """The names that weights had: `dense/kernel:0`, and `dense_1_W:0` in Keras 1. Programs choose weights by them."""
 
+from kerata.engine.naming import current_path
+from kerata.engine.structure import is_ours
+from kerata.engine.variable import Variable
 from kerata.layers import RNN, TimeDistributed
 from kerata.layers.layer import Layer
 from kerata.layers.separable_convolution import Depthwise
@@ -34,6 +37,28 @@ def name_weights(layer: Layer) -> None:
                 variable.name = name_of_path(path, hidden)
 
 
+def named_alone(layer: Layer, variable: Variable) -> Variable:
+    """A weight that a layer of a program's own makes in its constructor: no name stood before its own."""
+    era: str = layer._era  # type: ignore[attr-defined]
+    if era != "keras1" and not layer.built and not is_ours(type(layer)) and not current_path() and not is_building(layer):
+        variable.name = name_of_path(variable.path.rpartition("/")[2], set())
+    return variable
+
+
+def is_building(layer: Layer) -> bool:
+    return "_building" in vars(layer)
+
+
+def name_built_alone(layer: Layer) -> None:
+    """The weights of a layer whose `build` a program calls itself, outside of any call, had not its name before their own."""
+    if layer._era == "keras1" or current_path() or hasattr(layer, "fit"):  # type: ignore[attr-defined]
+        return
+    known = [variable for variable in layer.weights if ":" not in variable.name]
+    name_weights(layer)
+    for variable in known:
+        variable.name = variable.name.removeprefix(f"{layer.name}/")
+
+
 def name_of_keras1(layer: str, word: str) -> str:
     """A name as Keras 1 gave it; layers of a program's own wrote that of the layer themselves.
 
@@ -61,3 +86,11 @@ def name_of_path(path: str, hidden: set[tuple[str, str]]) -> str:
     *above, word = path.split("/")
     kept = [part for before, part in zip(["", *above], above, strict=False) if (before, part) not in hidden]
     return "/".join([*kept, "Variable" if word == "variable" else word]) + ":0"
+
+
+class Naming:
+    """A layer whose weights get names when a program builds it alone."""
+
+    def _after_build(self) -> None:
+        name_built_alone(self)  # type: ignore[arg-type]
+        super()._after_build()  # type: ignore[misc]
