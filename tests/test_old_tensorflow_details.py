@@ -185,6 +185,7 @@ def test_layers_that_are_built_by_hand_have_what_the_model_waits_for(tmp_path):
     # Given once: what the program changes stays, as in `tf_keras`.
     model.last.kernel.assign([[1.0], [1.0]])
     np.testing.assert_allclose(model(x).numpy(), [[9.5]])
+    assert not any("_awaits" in vars(layer) for layer in model.layers)
 
 
 def test_what_is_awaited_must_be_there_and_fit(saved):

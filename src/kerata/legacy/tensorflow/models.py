@@ -119,6 +119,8 @@ class FlowingModel(Flowing):
         if read is not None:
             # What a layer that was built alone was given before may have changed since.
             early = [(variable, variable.numpy()) for variable in vars(self).pop("_given_early", {}).values()]
+            for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
+                layer.__dict__.pop("_awaits", None)
             self.built = True
             read()
             for variable, value in early:
