@@ -6,6 +6,7 @@ Losses of three epochs and the first weights after them are those of tf_keras 2.
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import tfkeras2 as keras
 
 legacy = keras.optimizers.legacy
@@ -64,6 +65,20 @@ def test_h5_names_them_as_they_were(tmp_path):
     with pytest.warns(UserWarning, match="Keras 3 reads the optimizer as Nadam, whose rule differs a little"):
         model.save(tmp_path / "model.h5")
     again = keras.models.load_model(tmp_path / "model.h5")
-    assert type(again.optimizer).__name__ == "ClassicNadam" and int(again.optimizer.iterations) == 1
+    assert isinstance(again.optimizer, legacy.Nadam) and int(again.optimizer.iterations) == 1
     ours, read = ([a for a in one.optimizer.get_weights() if np.ndim(a)] for one in (model, again))
     assert len(ours) == len(read) == 4 and all(np.array_equal(*pair) for pair in zip(ours, read, strict=True))
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2", "tfkeras2"])
+def test_the_optimizer_of_a_file_is_one_of_the_era(tmp_path, era):
+    of_era = getattr(kerata.legacy, era)
+    model = of_era.models.Sequential([of_era.layers.Dense(1, input_shape=(2,))])
+    model.compile(of_era.optimizers.Adam(0.01), "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    model.save(tmp_path / "model.h5")
+    again = of_era.models.load_model(tmp_path / "model.h5")
+    assert isinstance(again.optimizer, of_era.optimizers.Adam)
+    assert of_era.backend.get_value(again.optimizer.lr) == pytest.approx(0.01)
+    ours, read = (one.optimizer.get_weights() for one in (model, again))
+    assert len(ours) == len(read) == 5 and all(np.array_equal(*pair) for pair in zip(ours, read, strict=True))

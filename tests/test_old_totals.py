@@ -66,10 +66,8 @@ def test_weights_are_not_read_into_a_model_that_has_no_place_for_them(tmp_path, 
     source = models.Sequential([L.Dense(2, input_dim=3)])
     source.save_weights(str(tmp_path / "w.h5"))
     model = models.Sequential([L.Dense(2)])
-    if era != "tfkeras2":
-        with pytest.raises(ValueError, match=r"no weights yet.*input_shape="):
-            model.load_weights(str(tmp_path / "w.h5"))
-    else:
+    words = r"no weights yet.*input_shape=" if era != "tfkeras2" else r"has not yet.*Call the model on data first, or build it"
+    with pytest.raises(ValueError, match=words):
         model.load_weights(str(tmp_path / "w.h5"))
     model = models.Sequential([L.Dense(2, input_shape=(3,))])
     model.load_weights(str(tmp_path / "w.h5"))

@@ -12,7 +12,8 @@ from kerata.engine.scope import probe_of
 from kerata.engine.types import Array, Scalar
 from kerata.engine.variable import Variable
 from kerata.legacy.once import once
-from kerata.legacy.optimizers import OldOptimizer
+from kerata.legacy.optimizers import BEFORE_2_11, NAMES, OldOptimizer, optimizer_of_then
+from kerata.legacy.optimizers import optimizer as optimizer_of
 from kerata.legacy.spelling import spell
 from kerata.legacy.tensorflow.by_place import TableGradient, scaled
 from kerata.legacy.tensorflow.calls import convert
@@ -171,6 +172,18 @@ def loss_scale_optimizer(era: str, name: str) -> type:
 
 
 def with_its_methods(era: str, optimizer: object) -> None:
-    """Gives what `compile` put around an optimizer the methods of its time."""
+    """Gives an optimizer of today that `compile` or a file brought, and one inside it, the class and the methods of its time."""
     if era == "tfkeras2" and type(optimizer) is optimizers.LossScaleOptimizer:
+        with_its_methods(era, optimizer.inner_optimizer)
         optimizer.__class__ = loss_scale_optimizer(era, "LossScaleOptimizer")
+    elif (thin := classes_of(era).get(type(optimizer))) is not None:
+        optimizer.__class__ = thin
+
+
+@functools.cache
+def classes_of(era: str) -> dict[type, type]:
+    """Class of today -> what stands for it in an era."""
+    names = NAMES if era != "tfkeras2" else (*NAMES, "AdamW", "Adafactor", "Ftrl", "Lion")
+    found = [optimizer_of_then(era, name) for name in BEFORE_2_11 if era == "tfkeras2"]
+    found += [optimizer_of(era, name) for name in names]
+    return {vars(thin)["_stands_for"]: thin for thin in found if isinstance(thin, type) and "_stands_for" in vars(thin)}
