@@ -172,7 +172,7 @@ def loss_scale_optimizer(era: str, name: str) -> type:
 
 
 def with_its_methods(era: str, optimizer: object) -> None:
-    """Gives an optimizer of today that `compile` or a file brought, and one inside it, the class and the methods of its time."""
+    """Gives an optimizer of today that `compile` or a file brought, and one inside it, the class and methods of its time."""
     if era == "tfkeras2" and type(optimizer) is optimizers.LossScaleOptimizer:
         with_its_methods(era, optimizer.inner_optimizer)
         optimizer.__class__ = loss_scale_optimizer(era, "LossScaleOptimizer")
