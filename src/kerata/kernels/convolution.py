@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.primitives import Shape, define
+from kerata.kernels.primitives import Shape, define, members_first
 from kerata.kernels.products import kernel_gradient_of_pixels
 from kerata.kernels.sums import sums_of_features
 from kerata.kernels.typed import Primitive, bilinear_gradients, bind, map_rows
@@ -359,7 +359,7 @@ def bilinear(name: str, form: Bilinear, shape: Callable[[Geometry, Shape, Shape]
         return fenced(form, geometry)(a, b)
 
     def many(arrays: Sequence[jax.Array], axes: Sequence[int | None], geometry: Geometry) -> tuple[jax.Array, int]:
-        a, b = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+        a, b = members_first(arrays, axes)
         members = a.shape[0] if axes[0] is not None else b.shape[0]
         if axes[1] is None and form is not form_kernel_gradient:
             merged = bind(primitive, a.reshape(members * a.shape[1], *a.shape[2:]), b, fixed=geometry)

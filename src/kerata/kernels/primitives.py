@@ -61,15 +61,22 @@ def define(name: str, form: Form, shape: ShapeOf, many: Many) -> Primitive:
     return primitive
 
 
+def members_first(arrays: Sequence[jax.Array], axes: Sequence[int | None], everywhere: bool = False) -> list[jax.Array]:
+    """Under `vmap`, operands with their batch axis in front; `everywhere`, also those that all members share."""
+    members = next(array.shape[axis] for array, axis in zip(arrays, axes, strict=True) if axis is not None)
+    found: list[jax.Array] = []
+    for array, axis in zip(arrays, axes, strict=True):
+        shared = jnp.broadcast_to(array, (members, *array.shape)) if everywhere and axis is None else array
+        found.append(shared if axis is None else jnp.moveaxis(array, axis, 0))
+    return found
+
+
 def linear(name: str, form: Form, shape: ShapeOf) -> Primitive:
     """A primitive whose operands all have samples first, each by itself: many of them are one with as many more samples."""
 
     def many(arrays: Sequence[jax.Array], axes: Sequence[int | None], fixed: Hashable) -> tuple[jax.Array, int]:
-        members = next(array.shape[axis] for array, axis in zip(arrays, axes, strict=True) if axis is not None)
-        whole = [
-            jnp.broadcast_to(array, (members, *array.shape)) if axis is None else jnp.moveaxis(array, axis, 0)
-            for array, axis in zip(arrays, axes, strict=True)
-        ]
+        whole = members_first(arrays, axes, everywhere=True)
+        members = len(whole[0])
         found = bind(primitive, *(a.reshape(members * a.shape[1], *a.shape[2:]) for a in whole), fixed=fixed)
         return found.reshape(members, whole[0].shape[1], *found.shape[1:]), 0
 

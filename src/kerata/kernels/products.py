@@ -16,17 +16,16 @@ Under `vmap`, many small gradients are sums of outer products: a library's call 
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.core import ShapedArray
-from jax.interpreters import ad, batching, mlir
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.typed import Primitive, bind
+from kerata.kernels.primitives import Shape, define, members_first
+from kerata.kernels.typed import bilinear_gradients, bind
 
 # Multiplications, below which a call costs what it saves.
 SMALL = 2**16
@@ -70,7 +69,7 @@ def product(x: jax.Array, w: jax.Array) -> jax.Array:
     """
     if not prefers_fast_form() or jnp.result_type(x, w) != jnp.float32:
         return jnp.matmul(x, w, preferred_element_type=type_of_sums(x, w))
-    return bind(_product, jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32))
+    return bind(_product, jnp.asarray(x, jnp.float32), jnp.asarray(w, jnp.float32), fixed=None)
 
 
 # As one row of numbers, or XLA calls it transposed by its layout alone, and whoever reads it reads across the rows.
@@ -127,14 +126,14 @@ def _sum(terms: list[jax.Array]) -> jax.Array:
     return sum(terms[1:], terms[0])
 
 
-def _many_products(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, int]:
+def _many_products(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
     if axes[0] is None and _noted.lists:
         _noted.lists[-1].append(arrays[1])
     return jax.vmap(_plain_product, axes)(*arrays), 0
 
 
-def _many_gradients(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, int]:
-    x, g = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+def _many_gradients(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
+    x, g = members_first(arrays, axes)
     if axes[1] is not None and x.shape[-2] <= FEW_ROWS and x.shape[-1] * g.shape[-1] <= SMALL_KERNEL:
         return (_shared_outer_sum(x, g), 1) if axes[0] is None else (_outer_sum(x, g), 0)
     return jax.vmap(_plain_gradient, axes)(*arrays), 0
@@ -150,49 +149,42 @@ def noting_shared_inputs() -> Generator[list[Any]]:
         _noted.lists.pop()
 
 
-# The shape of a matrix.
-Rank2 = tuple[int, int]
+def _run_product(_: None, x: jax.Array, w: jax.Array) -> jax.Array:
+    return _plain_product(x, w)
 
 
-def _define(
-    name: str,
-    form: Callable[[jax.Array, jax.Array], jax.Array],
-    many: Callable[[Sequence[jax.Array], Sequence[int | None]], tuple[jax.Array, int]],
-    shape: Callable[[Rank2, Rank2], Rank2],
-) -> Primitive:
-    """A primitive of two matrices: `form` is what it runs, `many` what it is under `vmap`."""
-    primitive = Primitive(name)
-    primitive.def_impl(jax.jit(form))
-
-    def describe(a: ShapedArray, b: ShapedArray) -> ShapedArray:
-        return a.update(shape=shape(a.shape, b.shape), weak_type=False)
-
-    primitive.def_abstract_eval(describe)
-    mlir.register_lowering(primitive, mlir.lower_fun(form, multiple_results=False))
-    batching.primitive_batchers[primitive] = many
-    return primitive
+def _run_gradient(_: None, x: jax.Array, g: jax.Array) -> jax.Array:
+    return _fast_gradient(x, g)
 
 
-_product = _define("product", _plain_product, _many_products, lambda x, w: (x[0], w[1]))
-_gradient = _define("kernel_gradient", _fast_gradient, _many_gradients, lambda x, g: (x[1], g[1]))
+def _of_product(_: None, x: Shape, w: Shape) -> Shape:
+    return x[0], w[1]
+
+
+def _of_gradient(_: None, x: Shape, g: Shape) -> Shape:
+    return x[1], g[1]
+
+
+_product = define("product", _run_product, _of_product, _many_products)
+_gradient = define("kernel_gradient", _run_gradient, _of_gradient, _many_gradients)
 
 
 # Each is linear in both operands; the gradient (inputs, units) of a gradient's operand is again one of the two products.
-def _of_inputs(g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
+def _by_inputs(_: None, g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
     return _plain_product(g, w.T)
 
 
-def _of_kernel(g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
-    return bind(_gradient, x, g)
+def _by_kernel(_: None, g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
+    return bind(_gradient, x, g, fixed=None)
 
 
-def _of_first(c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+def _by_first(_: None, c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
     return _plain_product(g, c.T)
 
 
-def _of_second(c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
-    return bind(_product, x, c)
+def _by_second(_: None, c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
+    return bind(_product, x, c, fixed=None)
 
 
-ad.defbilinear(_product, _of_inputs, _of_kernel)
-ad.defbilinear(_gradient, _of_first, _of_second)
+bilinear_gradients(_product, _by_inputs, _by_kernel)
+bilinear_gradients(_gradient, _by_first, _by_second)

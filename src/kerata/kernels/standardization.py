@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
-from kerata.kernels.primitives import Shape, define, transposed
+from kerata.kernels.primitives import Shape, define, members_first, transposed
 from kerata.kernels.sums import sum_of_rows
 from kerata.kernels.typed import bind, own_derivative
 
@@ -70,12 +70,7 @@ def _as_last(_: bool, y: Shape, rate: Shape, along: Shape) -> Shape:
 
 
 def _many(arrays: Sequence[jax.Array], axes: Sequence[int | None], is_centred: bool) -> tuple[jax.Array, int]:
-    members = next(array.shape[axis] for array, axis in zip(arrays, axes, strict=True) if axis is not None)
-    whole = (
-        jnp.broadcast_to(array, (members, *array.shape)) if axis is None else jnp.moveaxis(array, axis, 0)
-        for array, axis in zip(arrays, axes, strict=True)
-    )
-    return bind(_change, *whole, fixed=is_centred), 0
+    return bind(_change, *members_first(arrays, axes, everywhere=True), fixed=is_centred), 0
 
 
 _change = define("change_of_rows", change_of_rows, _as_last, _many)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.interpreters import ad
 
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.primitives import Shape, define
+from kerata.kernels.primitives import Shape, define, members_first
 from kerata.kernels.typed import Direction, as_array, bilinear_gradients, bind, is_asked_for, is_nothing, nothing_for, shape_of
 
 # How many numbers of an axis XLA adds up at once: above 32 it takes windows, which cost ten times as much.
@@ -139,7 +139,7 @@ def _as_first(_: None, x: Shape, weight: Shape) -> Shape:
 
 def _beside(arrays: Sequence[jax.Array], axes: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
     """Of many, x and its weight, which fit each other."""
-    x, weight = (array if axis is None else jnp.moveaxis(array, axis, 0) for array, axis in zip(arrays, axes, strict=True))
+    x, weight = members_first(arrays, axes)
     if axes[1] is None:
         return x, weight
     between = x.ndim - (axes[0] is not None) - (weight.ndim - 1)
