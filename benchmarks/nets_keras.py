@@ -122,8 +122,18 @@ class Trainer:
 
     def fit(self) -> tuple[float, float]:
         verbose = {} if self.work.progress else {"verbose": 0}
-        history = self.model.fit(self.x, self.y, batch_size=self.work.batch, epochs=self.work.epochs, **verbose).history
+        epochs, callbacks = self.work.epochs, []
+        if self.work.planned:
+            callbacks = [self.keras.callbacks.LambdaCallback(on_epoch_end=self.stop)]
+            epochs = self.work.planned
+        history = self.model.fit(
+            self.x, self.y, batch_size=self.work.batch, epochs=epochs, callbacks=callbacks, **verbose
+        ).history
         return history["loss"][-1], history["accuracy"][-1]
+
+    def stop(self, epoch: int, logs: dict | None = None) -> None:
+        """Ends a fit that is planned to be longer than what is timed of it."""
+        self.model.stop_training = epoch + 1 == self.work.epochs
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         return self.model.predict(x, verbose=0)

@@ -60,6 +60,7 @@ class Work:
     samples: int = 0
     batch: int = 0
     epochs: int = 0
+    planned: int = 0  # epochs that a fit is told, where it is stopped after `epochs`: what a long one is made of
     optimizer: str = "adam"
     repeats: int = 1  # calls in one repetition; their median is the repetition's figure
     progress: bool = False
@@ -98,7 +99,7 @@ WORKS = (
     ),
     Work(
         "cnn-bn", "32x32 CNN with batch normalization, six convolutions, batch 64", "fit", "cnn-bn",
-        samples=640, batch=64, epochs=2, bars=(Bar("fit", "keras-jax", 1.6), Bar("fit", "torch", 1)),
+        samples=640, batch=64, epochs=2, planned=200, repeats=3, bars=(Bar("fit", "keras-jax", 1.6), Bar("fit", "torch", 1)),
     ),
     Work(
         "lstm", "LSTM on reviews, 80 steps, 64 units, batch 32", "fit", "lstm",
@@ -119,8 +120,8 @@ WORKS = (
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
     *(Work(
-        f"steps-{net.lower()}", f"three steps of {net} on pictures of 160x160, batch 8", "fit", net,
-        samples=24, batch=8, epochs=1,
+        f"steps-{net.lower()}", f"four steps of {net} on pictures of 160x160, batch 8", "fit", net,
+        samples=32, batch=8, epochs=1, planned=1_000, repeats=3,
         implementations=(*KERAS_API, "torch"), max_rounds=3,
         bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),
     ) for net in APPLICATIONS),

@@ -7,7 +7,10 @@ is left as it is; `KERATA_PROGRAM_CACHE=0` turns it off, any other value names t
 # JAX leaves the types of some functions out.
 # pyright: reportUnknownMemberType=false
 
+import contextlib
 import os
+import threading
+from collections.abc import Generator
 from pathlib import Path
 
 import jax
@@ -18,6 +21,7 @@ LARGEST_BYTES = 512 * 2**20
 SHORTEST_COMPILE_SECONDS = 0.1
 
 _state = {"ready": False}
+_settings = threading.Lock()
 
 
 def use_program_cache() -> None:
@@ -37,6 +41,19 @@ def use_program_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST_COMPILE_SECONDS)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextlib.contextmanager
+def not_written() -> Generator[None]:
+    """While a program is compiled that JAX may not write: it tries where compiling took longer than so many seconds."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    with _settings:
+        before = getattr(jax.config, name)
+        jax.config.update(name, float("inf"))
+        try:
+            yield
+        finally:
+            jax.config.update(name, before)
 
 
 def default_folder() -> Path:

@@ -3,17 +3,21 @@
 A model of many small operations takes seconds to compile, and a fit of a few steps on little data then runs for
 milliseconds. Compiled briefly it is there in half the time, and a step takes up to a third longer
 (`kerata.kernels.compiler.BRIEF_OPTIONS`).
+
+A run of a minute and more has its convolutions from oneDNN (`kerata.kernels.library`): its steps are 5 to 20% shorter, and
+the program is compiled again in the next process, since XLA cannot write it to disk.
 """
 
 # Terms are literals too, which the protocol of a term does not say.
 # pyright: reportUnnecessaryIsInstance=false
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kerata.engine.traces import Operation, Term, Traced, flops_of_product, inner_of, needed
+from kerata.kernels.library import is_there
 from kerata.kernels.typed import Literal
 
 # Steps that a program makes, at most.
@@ -22,6 +26,12 @@ FEW = 256
 LARGE = 600
 # Operations on numbers, and numbers written, in each step, at most: some milliseconds.
 LITTLE = 2e7
+# Multiplications and additions of convolutions in a whole run, at least: a minute of two cores.
+LONG = 1.2e13
+# The ways in which a program is compiled.
+WAYS = PLAIN, BRIEF, BY_LIBRARY = "plain", "brief", "by library"
+# The operations of `kerata.kernels.convolution`.
+CONVOLUTIONS = frozenset({"convolve", "spread", "correlate"})
 # Operations whose results are whole numbers, and those that only place or widen what they take.
 WHOLE = frozenset({"round", "floor", "ceil", "sign", "iota"})
 COPYING = frozenset(
@@ -29,13 +39,44 @@ COPYING = frozenset(
 )
 
 
-def is_few(times: int | None, steps: int | None) -> bool:
-    """Whether the steps of a run are few: those of one pass over the data, and how often that is made; `None` is unknown.
+class Weight(NamedTuple):
+    """What a program's steps cost, by which it is compiled in one of three ways.
 
-    >>> is_few(3, 10), is_few(3, None), is_few(300, 10)
-    (True, False, False)
+    Args:
+        can_be_brief: whether it gains by being compiled briefly where it makes few steps.
+        convolved: multiplications and additions of a step that oneDNN takes over where it makes many.
     """
-    return times is not None and steps is not None and times * steps <= FEW
+
+    can_be_brief: bool = False
+    convolved: float = 0.0
+
+    def way(self, steps: int | None) -> str:
+        """How a program is compiled that makes so many steps, `None` where that is not known.
+
+        >>> Weight(can_be_brief=True).way(10), Weight(convolved=1e10).way(10_000), Weight().way(10)
+        ('brief', 'by library', 'plain')
+        """
+        if steps is None:
+            return PLAIN
+        if self.convolved * steps >= LONG:
+            return BY_LIBRARY
+        return BRIEF if self.can_be_brief and steps <= FEW else PLAIN
+
+
+def convolved(jaxpr: Traced, platform: str) -> float:
+    """Multiplications and additions in convolutions, of a step that has some work, where oneDNN is there to do them."""
+    if not is_there(platform) or work_of(jaxpr) <= LITTLE:
+        return 0.0
+    return _convolved(jaxpr)
+
+
+def _convolved(jaxpr: Traced) -> float:
+    total = 0.0
+    for operation in jaxpr.eqns:
+        if operation.primitive.name in CONVOLUTIONS:
+            total += flops_of_product(operation) or 0.0
+        total += operation.params.get("length", 1) * sum(map(_convolved, inner_of(operation)))
+    return total
 
 
 def gains(jaxpr: Traced, text: str) -> bool:

@@ -8,6 +8,7 @@ model is traced and its program is found by the text of what was traced: that co
 # JAX leaves the types of some functions out.
 # pyright: reportUnknownMemberType=false
 
+import contextlib
 import hashlib
 import threading
 import weakref
@@ -21,13 +22,13 @@ from jax.stages import Compiled, Lowered
 
 from kerata.base.interrupts import hand_on
 from kerata.base.recent import Recent
-from kerata.engine.disk import use_program_cache
-from kerata.engine.effort import gains
+from kerata.engine.disk import not_written, use_program_cache
+from kerata.engine.effort import BRIEF, BY_LIBRARY, Weight, convolved, gains
 from kerata.engine.outside import Following, Given, Renewed, following, warn_of_kept
 from kerata.engine.placement import HERE, Placement
-from kerata.engine.traces import Traced as Jaxpr
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.engine.variable import Reads, Variable, noting_reads
+from kerata.kernels import library
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.lowerings import forget_lowerings
 from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
@@ -42,11 +43,24 @@ Step: TypeAlias = Callable[..., Tree]
 Runnable: TypeAlias = Callable[..., Any]
 
 
-class Traced(NamedTuple):
-    """A program before it is compiled: what was traced, and what that was lowered to."""
+class Wanted(NamedTuple):
+    """What is asked of a program, beside what it computes; see `obtain`."""
 
-    jaxpr: Jaxpr
+    name: str
+    donate: tuple[int, ...] = ()
+    many: bool = False
+    placement: Placement = HERE
+    brief: bool = False
+    steps: int | None = None
+
+
+class Traced(NamedTuple):
+    """A program before it is compiled: what it was lowered to, the text of that, and in which way it is compiled."""
+
     lowered: Lowered
+    text: str
+    weight: Weight
+    way: str
 
 
 # An executable of a small model holds one to five megabytes.
@@ -55,10 +69,11 @@ CAPACITY = 128
 TRIES = 3
 
 
-_by_structure: Recent[Compiled] = Recent(CAPACITY)
+# For each way in which it was compiled.
+_by_structure: Recent[dict[str, Compiled]] = Recent(CAPACITY)
 _by_text: Recent[Compiled] = Recent(CAPACITY)
-# Those of which there is another, for few steps or for more.
-_split: weakref.WeakSet[Compiled] = weakref.WeakSet()
+# What each weighs, and the way in which it was compiled.
+_weights: weakref.WeakKeyDictionary[Compiled, tuple[Weight, str]] = weakref.WeakKeyDictionary()
 _findings: Recent[Any] = Recent(CAPACITY)
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
@@ -120,7 +135,7 @@ def obtain(
     many: bool = False,
     placement: Placement = HERE,
     brief: bool = False,
-    few: bool = False,
+    steps: int | None = None,
 ) -> Runnable:
     """The compiled program for a structure and the shapes of its arguments.
 
@@ -134,66 +149,78 @@ def obtain(
         many: whether the program trains many small models.
         placement: where it runs.
         brief: whether compiling counts more than running; see `compiler_options`.
-        few: whether it makes few steps (`is_few`), and is brief where it is large and has little to do in each.
+        steps: how many it will make, `None` where that is not known: by that, some are compiled in another way (`Weight`).
     """
+    wanted = Wanted(name, donate, many, placement, brief, steps)
     key: tuple[Hashable, ...] = (name, structure, signature_of(args), placement)
     with _lock:
-        if structure is not None and (program := _by_structure.find(key) or _by_structure.find((*key, few))) is not None:
+        known = _by_structure.find(key) or {} if structure is not None else {}
+        program = next((one for one in known.values() if serves(one, steps)), None)
+        if program is not None:
             return program
         specs = [spec_of(arg, weak=position in weak) for position, arg in enumerate(args)]
         with noting_reads() as reads:
-            lowered = _lower(make, specs, donate, placement)
-
-    def compile(lowered: Traced) -> Compiled:
-        # Others may trace and look up while this one is compiled.
-        return _find_by_text(name, lowered, many, placement, brief, few)
-
+            lowered = _lower(make, specs, wanted)
     if reads.variables:
-        return _follow(make, specs, donate, placement, reads, lowered, compile)
-    program = compile(lowered)
+        return _follow(make, specs, wanted, reads, lowered)
+    # Others may trace and look up while this one is compiled.
+    program = _find_by_text(wanted, lowered)
     with _lock:
         if structure is not None:
-            _by_structure.keep((*key, few) if is_split(program) else key, program)
+            _by_structure.keep(key, {**(_by_structure.find(key) or {}), lowered.way: program})
     return program
 
 
-def is_split(program: Runnable) -> bool:
-    """Whether there is another program for `few` steps, or for more."""
+def serves(program: Runnable, steps: int | None) -> bool:
+    """Whether it was compiled in the way in which one is that makes so many steps."""
+    weight, way = _weights[_compiled(program)]
+    return way == weight.way(steps)
+
+
+def way_of(program: Runnable) -> str:
+    """The way in which it was compiled, of `effort.WAYS`."""
+    return _weights[_compiled(program)][1]
+
+
+def _compiled(program: Runnable) -> Compiled:
     while isinstance(program, Following | Renewed):
         program = program.compiled
-    return program in _split
+    return program
 
 
-def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], donate: tuple[int, ...], at: Placement) -> Traced:
+def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], wanted: Wanted) -> Traced:
     counts["traced"] += 1
-    with at.compiling():
-        traced = jax.jit(make(), donate_argnums=donate, keep_unused=True).trace(*specs)
-        return Traced(traced.jaxpr.jaxpr, traced.lower())
+    with wanted.placement.compiling():
+        traced = jax.jit(make(), donate_argnums=wanted.donate, keep_unused=True).trace(*specs)
+        jaxpr, platform = traced.jaxpr.jaxpr, wanted.placement.platform
+        weight = Weight(convolved=convolved(jaxpr, platform))
+        by_library = weight.way(wanted.steps) == BY_LIBRARY
+        with library.allowed(by_library):
+            lowered = traced.lower()
+    text = lowered.as_text()
+    # Which of two programs a model gets may not depend on what ran before: where there are two, each is asked for by its steps.
+    if not by_library and not wanted.many and platform == "cpu" and gains(jaxpr, text):
+        weight = weight._replace(can_be_brief=True)
+    return Traced(lowered, text, weight, weight.way(wanted.steps))
 
 
 def _follow(
-    make: Callable[[], Callable[..., Any]],
-    specs: Sequence[Tree],
-    donate: tuple[int, ...],
-    placement: Placement,
-    reads: Reads,
-    lowered: Traced,
-    compile: Callable[[Traced], Compiled],
+    make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], wanted: Wanted, reads: Reads, lowered: Traced
 ) -> Runnable:
     """A program that follows variables which it read while it was traced, and does not carry; it is one model's own.
 
     Args:
-        make, specs, donate, placement: as of `obtain`.
+        make, wanted: as of `obtain`.
+        specs: of its arguments.
         reads: what was read.
         lowered: what was traced, with their numbers in it.
-        compile: makes a program of such.
     """
 
     follows, numbers = reads.variables, list[Variable]()
     while follows:
         given = Given()
         try:
-            lowered = _lower_following(make, specs, donate, placement, follows, given)
+            lowered = _lower_following(make, specs, wanted, follows, given)
             warn_of_kept(follows, reads, given)
             break
         except Exception as error:
@@ -207,19 +234,18 @@ def _follow(
                 numbers.append(culprit)
 
     def again() -> Runnable:
-        made = _lower_following(make, specs, donate, placement, follows)
-        return Following(compile(made), follows, placement) if follows else compile(made)
+        made = _find_by_text(wanted, _lower_following(make, specs, wanted, follows))
+        return Following(made, follows, wanted.placement) if follows else made
 
-    program = compile(lowered)
-    first = Following(program, follows, placement) if follows else program
+    program = _find_by_text(wanted, lowered)
+    first = Following(program, follows, wanted.placement) if follows else program
     return Renewed(first, numbers, again) if numbers else first
 
 
 def _lower_following(
     make: Callable[[], Callable[..., Any]],
     specs: Sequence[Tree],
-    donate: tuple[int, ...],
-    placement: Placement,
+    wanted: Wanted,
     variables: Sequence[Variable],
     given: Given | None = None,
 ) -> Traced:
@@ -227,17 +253,14 @@ def _lower_following(
     values = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in variables]
     with _lock:
         if not variables:
-            return _lower(make, specs, donate, placement)
-        return _lower(following(make, variables, given), [*specs, values], donate, placement)
+            return _lower(make, specs, wanted)
+        return _lower(following(make, variables, given), [*specs, values], wanted)
 
 
-def _find_by_text(name: str, what: Traced, many: bool, placement: Placement, brief: bool, few: bool) -> Compiled:
-    lowered, text = what.lowered, what.lowered.as_text()
-    # Which of two programs a model gets may not depend on what ran before: where there are two, both are asked for by name.
-    split = not many and placement.platform == "cpu" and gains(what.jaxpr, text)
-    brief = brief or (few and split)
-    shapes = f"{name}|{many}|{brief}|{placement}|{lowered.in_tree}|{lowered.out_tree}|"
-    digest = hashlib.sha256((shapes + text).encode()).digest()
+def _find_by_text(wanted: Wanted, what: Traced) -> Compiled:
+    lowered, brief = what.lowered, wanted.brief or what.way == BRIEF
+    shapes = f"{wanted.name}|{wanted.many}|{brief}|{wanted.placement}|{lowered.in_tree}|{lowered.out_tree}|"
+    digest = hashlib.sha256((shapes + what.text).encode()).digest()
     with _lock:
         program = _by_text.find(digest)
         if program is not None:
@@ -249,15 +272,15 @@ def _find_by_text(name: str, what: Traced, many: bool, placement: Placement, bri
             program = _by_text.find(digest)
         if program is None:
             use_program_cache()
-            with placement.compiling():
-                program = lowered.compile(compiler_options=compiler_options(placement.platform, many, brief))
+            options = compiler_options(wanted.placement.platform, wanted.many, brief)
+            with wanted.placement.compiling(), not_written() if what.way == BY_LIBRARY else contextlib.nullcontext():
+                program = lowered.compile(compiler_options=options)
             forget_lowerings()
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)
             _compiling.pop(digest, None)
-            if split:
-                _split.add(program)
+            _weights[program] = what.weight, what.way
         return program
 
 

@@ -23,12 +23,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from kerata.kernels import library
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.primitives import Shape, define, members_first
 from kerata.kernels.typed import bilinear_gradients, bind
 
 # Multiplications, below which a call costs what it saves.
 SMALL = 2**16
+
+# Multiplications, from which on oneDNN makes up for its call.
+LARGE = 2**23
 
 # Inputs whose rows fall into the same few places of a cache.
 ALIGNED = 256
@@ -95,6 +99,8 @@ def _fast_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
     (rows, units), inputs = g.shape, x.shape[1]
     if rows * inputs * units < SMALL:
         return _plain_gradient(x, g)
+    if rows * inputs * units >= LARGE and library.is_allowed():
+        return library.product_of_transposed(x, g)
     # The gradient is transposed in place of the inputs: that pays where it and the result are the smaller ones.
     if units <= min(rows, inputs):
         return _transposed(_transposed(g) @ x)
@@ -104,10 +110,18 @@ def _fast_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
 
 
 def kernel_gradient_of_pixels(x: jax.Array, g: jax.Array) -> jax.Array:
-    """(inputs, units) from x (rows, inputs) and g (rows, units) of very many rows: the narrower of the two is transposed."""
-    if g.shape[1] <= x.shape[1]:
+    """(inputs, units) from x (rows, inputs) and g (rows, units): of many rows, one of the two is transposed first."""
+    (rows, units), inputs = g.shape, x.shape[1]
+    if rows < ROWS:
+        return _plain_gradient(x, g)
+    if units <= inputs or rows >= 4 * units:
         return _transposed(_transposed(g) @ x)
     return _plain_product(_transposed(x), g)
+
+
+def product_with_transposed(g: jax.Array, w: jax.Array) -> jax.Array:
+    """g w^T, (rows, inputs) from (rows, units) and (inputs, units)."""
+    return lax.dot_general(g, w, (((1,), (1,)), ((), ())))
 
 
 @apart

@@ -205,6 +205,18 @@ def parts_of_scan(params: Mapping[str, Any], operands: Sequence[X]) -> tuple[lis
     return list(constants), list(carried), list(sliced)
 
 
+def foreign_call(name: str, shape: Sequence[int], config: str, *operands: jax.Array) -> jax.Array:
+    """A call of XLA by its name, whose result has the type of its first operand.
+
+    Args:
+        name: of the call.
+        shape: of the result.
+        config: what it is told.
+    """
+    result = jax.ShapeDtypeStruct(tuple(shape), operands[0].dtype)
+    return jax.ffi.ffi_call(name, result, custom_call_api_version=1, legacy_backend_config=config)(*operands)
+
+
 def state_of_trace() -> object:
     """What tells one trace from another."""
     return get_opaque_trace_state(convention="nnx")

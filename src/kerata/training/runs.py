@@ -17,7 +17,7 @@ from kerata.base.checks import message
 from kerata.base.interrupts import hand_on
 from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
-from kerata.engine.effort import is_few
+from kerata.engine.effort import WAYS
 from kerata.engine.types import AnyArray
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
@@ -48,7 +48,9 @@ class Pace:
         seconds = self.seconds
         if seconds == LONGEST_SECONDS:
             seconds = max(seconds, min(FEW_BATCHES * self.per_batch, FEW_SECONDS))
-        return max(1, min(left, int(seconds / max(self.per_batch, 1e-7))))
+        most = max(1, int(seconds / max(self.per_batch, 1e-7)))
+        # What is left goes into one call if it is little more, or into calls of one length: each has its price.
+        return left if left <= 1.25 * most else min(left, most) if left > 2 * most else -(-left // 2)
 
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
@@ -239,10 +241,11 @@ class Run:
         return state, (self.prepared.placement.put_state(trainable, soon=True), hypers)
 
     def _program(self, chunk: Chunk, args: tuple[Any, ...]) -> program.Runnable:
-        few = is_few(self.times, self.feed.steps)
+        steps = self.times * self.feed.steps if self.times and self.feed.steps else None
         key = (self.mode, chunk.kind, chunk.batch_size, chunk.masked, program.signature_of(chunk.feed))
         known = self.prepared.programs
-        found = known.get(key) or known.get((*key, few))
+        candidates = (known.get((*key, way)) for way in WAYS)
+        found = next((one for one in candidates if one is not None and program.serves(one, steps)), None)
         if found is None:
             plan, step = self.plan, self.step
 
@@ -260,9 +263,9 @@ class Run:
                 donate=(0,),
                 weak=(1,) if plan.training else (),
                 placement=self.prepared.placement,
-                few=few,
+                steps=steps,
             )
-            known[(*key, few) if program.is_split(found) else key] = found
+            known[(*key, program.way_of(found))] = found
         return found
 
     def read(self, out: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,99 @@
+"""What programs of long runs have from oneDNN equals what all others compute."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from kerata.engine.disk import not_written
+from kerata.kernels import library
+from kerata.kernels.compiler import compiler_options
+from kerata.kernels.convolution import convolution
+from kerata.kernels.products import product
+from test_kernels_pictures import CONVOLUTIONS, assert_same, make_convolution, numbers, weighted
+
+pytestmark = pytest.mark.skipif(not library.is_there("cpu"), reason="this jaxlib is not known to hold oneDNN")
+
+# The rest have groups, volumes or padding below zero.
+WITHOUT = {case for case, (*_, groups) in CONVOLUTIONS.items() if groups > 1} | {
+    "volume", "volume, dilated", "padding cut off", "padding cut off both ends"
+}  # fmt: skip
+
+
+def both(function, *arrays):
+    """What it computes and its gradients, in a loop, without the library and with it; and how often that is called."""
+
+    def loop(*operands):
+        derive = jax.value_and_grad(lambda *each: weighted(function(*each)), tuple(range(len(operands))))
+        first = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(derive, *operands))
+        return lax.fori_loop(0, 2, lambda _, last: derive(*operands), first)
+
+    found, calls = [], []
+    for allowed in (False, True):
+        traced = jax.jit(lambda *operands: loop(*operands)).trace(*arrays)
+        with library.allowed(allowed):
+            lowered = traced.lower()
+        calls.append(lowered.as_text().count("@__onednn$"))
+        with not_written():
+            found.append(lowered.compile(compiler_options=compiler_options("cpu"))(*arrays))
+    assert calls[0] == 0
+    return *found, calls[1]
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_convolutions(case):
+    x, kernel, operation = make_convolution(case)
+    plain, fast, calls = both(operation, x, kernel)
+    assert_same(plain, fast)
+    assert (calls > 0) == (case not in WITHOUT)
+
+
+def test_how_much_of_a_convolution_it_computes():
+    def calls(window, strides=(1, 1)):
+        x, kernel = numbers(0, 2, 8, 8, 24), numbers(1, *window, 24, 32)
+        return both(lambda x, kernel: convolution(x, kernel, strides, "SAME"), x, kernel)[2]
+
+    # Output and input gradient; of one pixel the kernel's too; with strides, zeros would have to be multiplied.
+    assert [calls((3, 3)), calls((1, 1)), calls((1, 1), (2, 2)), calls((3, 3), (2, 2))] == [2, 3, 3, 1]
+
+
+@pytest.mark.parametrize("axes", [(0, None), (0, 0)])
+def test_many_convolutions_at_once(axes):
+    x, kernel = numbers(0, 3, 2, 6, 6, 12), numbers(1, *([3] * (axes[1] is not None)), 3, 3, 12, 5)
+    plain, fast, calls = both(jax.vmap(lambda x, kernel: convolution(x, kernel, (1, 1), "SAME"), axes), x, kernel)
+    assert_same(plain, fast)
+    assert calls > 0
+
+
+def test_gradients_of_products():
+    plain, fast, calls = both(product, numbers(0, 2048, 64), numbers(1, 64, 96))
+    assert_same(plain, fast)
+    assert calls == 1
+    assert both(product, numbers(0, 32, 64), numbers(1, 64, 96))[2] == 0
+
+
+def test_half_precision_and_nothing_at_all():
+    x, kernel = numbers(0, 2, 6, 6, 12), numbers(1, 3, 3, 12, 5)
+    assert both(lambda *each: convolution(*each), x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16))[2] == 0
+    assert both(lambda *each: convolution(*each), x[:0], kernel)[2] == 0
+
+
+def test_where_it_is(monkeypatch):
+    assert not library.is_there("gpu")
+    for version, there in (((0, 8, 0), False), ((0, 8, 1), True), ((0, 10, 9), True), ((0, 11, 0), False)):
+        monkeypatch.setattr(library, "jaxlib_version", version)
+        assert library.is_there("cpu") is there
+    monkeypatch.setattr(library, "jaxlib_version", (0, 10, 2))
+    monkeypatch.setattr(library.platform, "machine", lambda: "aarch64")
+    assert not library.is_there("cpu")
+
+
+def test_convolutions_by_hand():
+    x = jnp.arange(9.0, dtype=jnp.float32).reshape(1, 3, 3, 1)
+    kernel = jnp.array([[1.0, 0.0], [0.0, 10.0]]).reshape(2, 2, 1, 1)
+    with library.allowed():
+        program = jax.jit(lambda x, kernel: library.convolution(x, kernel, (1, 1), [(0, 0), (0, 1)], (1, 1))).lower(x, kernel)
+    with not_written():
+        program = program.compile()
+    np.testing.assert_array_equal(program(x, kernel)[0, :, :, 0], [[40, 51, 2], [73, 84, 5]])
