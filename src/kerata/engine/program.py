@@ -13,7 +13,7 @@ import hashlib
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -185,7 +185,7 @@ def way_of(program: Runnable) -> str:
 def _compiled(program: Runnable) -> Compiled:
     while isinstance(program, Following | Renewed):
         program = program.compiled
-    return program
+    return cast("Compiled", program)
 
 
 def _lower(make: Callable[[], Callable[..., Any]], specs: Sequence[Tree], wanted: Wanted) -> Traced:
