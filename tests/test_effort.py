@@ -116,7 +116,7 @@ x, y = np.random.default_rng(0).random((50, 8, 8, 3), dtype="float32"), np.arang
 model = kerata.Sequential([kerata.Input((8, 8, 3)), layers.Conv2D(64, 3, padding="same"), layers.Flatten(), layers.Dense(4)])
 model.compile("sgd", kerata.losses.SparseCategoricalCrossentropy(from_logits=True))
 model.fit(x, y, batch_size=25, epochs=2, verbose=0)
-print(*{way for _, way in kerata.engine.program._weights.values()})
+print(*{facts.way for facts in kerata.engine.program._facts.values()})
 """
 
 
@@ -135,7 +135,7 @@ def fit_network(model, epochs=2):
 
 
 def ways():
-    return sorted(way for _, way in program._weights.values())
+    return sorted(facts.way for facts in program._facts.values())
 
 
 @pytest.mark.skipif(not library.is_there("cpu"), reason="this jaxlib is not known to hold oneDNN")
@@ -143,7 +143,7 @@ class TestLongRuns:
     @pytest.fixture(autouse=True)
     def large_steps(self, asked, monkeypatch):
         """Steps of this size count as such; runs are long from 20 of them on."""
-        program._weights.clear()
+        program._facts.clear()
         monkeypatch.setattr(effort, "LITTLE", 1e5)
         jaxpr = jax.make_jaxpr(lambda x: network()(x))(PICTURES[:20]).jaxpr
         monkeypatch.setattr(effort, "LONG", 20 * 3 * effort.convolved(jaxpr, "cpu"))

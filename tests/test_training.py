@@ -13,7 +13,7 @@ import pytest
 
 import kerata
 from kerata.engine import call_pure, program, state_of
-from kerata.training.runs import LONGEST_SECONDS, LOOK_SECONDS, Pace, Run
+from kerata.training.runs import Pace, Run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((70, 6), np.float32)
@@ -451,17 +451,33 @@ def test_predictions_do_not_depend_on_how_many_are_asked_for(size):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "per_batch", "count"),
+    ("watched", "per_batch", "memory", "left", "count"),
     [
-        (LONGEST_SECONDS, 0.001, 1000),
-        (LONGEST_SECONDS, 0.3, 8),  # a few long batches in one call, three seconds at most
-        (LONGEST_SECONDS, 0.5, 6),
-        (LONGEST_SECONDS, 2.0, 1),
-        (LONGEST_SECONDS, 5.0, 1),
-        (LOOK_SECONDS, 0.3, 1),  # who watches sees each
+        (False, 0.001, 0, 10_000, 1000),  # seconds a batch, bytes of intermediate results
+        (False, 0.3, 0, 10_000, 3),
+        (False, 0.1, 200_000_000, 10_000, 20),  # two seconds, of which memory takes a twentieth
+        (False, 0.3, 10**9, 10_000, 10),  # three seconds at most
+        (False, 5.0, 10**9, 10_000, 1),
+        (False, 0.1, 0, 11, 6),  # not ten batches and then one
+        (False, 0.1, 0, 20, 10),
+        (False, 0.1, 0, 21, 10),
+        (False, 0.1, 0, 7, 7),
+        (True, 0.3, 0, 10_000, 1),  # who watches sees each
+        (True, 0.1, 10**9, 10_000, 20),  # two seconds at most
+        (True, 0.1, 50_000_000, 10_000, 5),
     ],
 )
-def test_batches_of_a_call(seconds, per_batch, count):
-    pace = Pace(seconds)
+def test_batches_of_a_call(watched, per_batch, memory, left, count):
+    pace = Pace(watched)
     pace.learn(1, per_batch)
-    assert pace.batches(10_000) == count
+    assert pace.batches(left, memory) == count
+
+
+def test_a_call_knows_the_memory_that_it_takes():
+    model = small()
+    seen = []
+    batches = Pace.batches
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pace, "batches", lambda pace, left, memory=0: seen.append(memory) or batches(pace, left, memory))
+        model.fit(X, Y, batch_size=6, verbose=0)
+    assert seen[0] == 0 and seen[-1] > 0

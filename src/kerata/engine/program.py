@@ -63,6 +63,14 @@ class Traced(NamedTuple):
     way: str
 
 
+class Facts(NamedTuple):
+    """What a compiled program weighs, the way in which it was compiled, and the bytes that its intermediate results take."""
+
+    weight: Weight
+    way: str
+    memory: int
+
+
 # An executable of a small model holds one to five megabytes.
 CAPACITY = 128
 # How many variables of which code wants numbers are found one by one; with more, all that it reads count as such.
@@ -72,8 +80,7 @@ TRIES = 3
 # For each way in which it was compiled.
 _by_structure: Recent[dict[str, Compiled]] = Recent(CAPACITY)
 _by_text: Recent[Compiled] = Recent(CAPACITY)
-# What each weighs, and the way in which it was compiled.
-_weights: weakref.WeakKeyDictionary[Compiled, tuple[Weight, str]] = weakref.WeakKeyDictionary()
+_facts: weakref.WeakKeyDictionary[Compiled, Facts] = weakref.WeakKeyDictionary()
 _findings: Recent[Any] = Recent(CAPACITY)
 _lock = threading.RLock()
 _compiling: dict[bytes, threading.Lock] = {}
@@ -173,13 +180,18 @@ def obtain(
 
 def serves(program: Runnable, steps: int | None) -> bool:
     """Whether it was compiled in the way in which one is that makes so many steps."""
-    weight, way = _weights[_compiled(program)]
-    return way == weight.way(steps)
+    facts = _facts[_compiled(program)]
+    return facts.way == facts.weight.way(steps)
 
 
 def way_of(program: Runnable) -> str:
     """The way in which it was compiled, of `effort.WAYS`."""
-    return _weights[_compiled(program)][1]
+    return _facts[_compiled(program)].way
+
+
+def memory_of(program: Runnable) -> int:
+    """Bytes that a call takes for intermediate results, and gives back; 0 where that is not known."""
+    return _facts[_compiled(program)].memory
 
 
 def _compiled(program: Runnable) -> Compiled:
@@ -280,7 +292,9 @@ def _find_by_text(wanted: Wanted, what: Traced) -> Compiled:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)
             _compiling.pop(digest, None)
-            _weights[program] = what.weight, what.way
+            if program not in _facts:
+                sizes = program.memory_analysis()
+                _facts[program] = Facts(what.weight, what.way, sizes.temp_size_in_bytes if sizes is not None else 0)
         return program
 
 

@@ -28,8 +28,10 @@ from kerata.training.stepwise import go_on_stepwise, make_stepwise, runs_stepwis
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 1.0
-# Each call takes the memory of its intermediate results anew, so a few long batches go into one where nobody watches.
-FEW_BATCHES, FEW_SECONDS = 8, 3.0
+# Each call takes the memory of its intermediate results anew, at half a second a gigabyte and more; where that would be more than
+# a twentieth of its time, a call lasts so long at most: where someone watches, and elsewhere.
+PRICE = 20 * 0.5e-9
+WATCHED_SECONDS, UNWATCHED_SECONDS = 2.0, 3.0
 # What a person has called.
 METHODS = {"train": "fit", "test": "evaluate"}
 
@@ -37,20 +39,27 @@ METHODS = {"train": "fit", "test": "evaluate"}
 class Pace:
     """How many batches take about as long as a person likes to wait, from what the last ones took."""
 
-    def __init__(self, seconds: float):
-        self.seconds = seconds
+    def __init__(self, watched: bool):
+        self.watched = watched
         self.per_batch: float | None = None
 
-    def batches(self, left: int) -> int:
-        """The number of batches to run next."""
+    def batches(self, left: int, memory: int = 0) -> int:
+        """The number of batches to run next, of those that are left, by a program with so many bytes of intermediate results.
+
+        >>> pace = Pace(watched=True)
+        >>> pace.learn(1, 0.1)
+        >>> pace.batches(100), pace.batches(100, 50_000_000), pace.batches(100, 10**9)
+        (1, 5, 20)
+        """
         if self.per_batch is None:
             return min(left, 8)
-        seconds = self.seconds
-        if seconds == LONGEST_SECONDS:
-            seconds = max(seconds, min(FEW_BATCHES * self.per_batch, FEW_SECONDS))
-        most = max(1, int(seconds / max(self.per_batch, 1e-7)))
-        # What is left goes into one call if it is little more, or into calls of one length: each has its price.
-        return left if left <= 1.25 * most else min(left, most) if left > 2 * most else -(-left // 2)
+        least, longest = (LOOK_SECONDS, WATCHED_SECONDS) if self.watched else (LONGEST_SECONDS, UNWATCHED_SECONDS)
+        seconds = max(least, min(PRICE * memory, longest))
+        most = max(1, int(seconds / max(self.per_batch, 1e-7) + 1e-6))
+        if left <= most:
+            return left
+        # The last two calls are of one length, not one of a single batch that costs as much memory.
+        return most if left >= 2 * most else -(-left // 2)
 
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
@@ -73,6 +82,8 @@ class Run:
         self.key = np.asarray(key)
         # The first step of this run, counted from 1, whose loss was not finite.
         self.bad_step: int | None = None
+        # Bytes of a call's intermediate results.
+        self.memory = 0
         # How often the feed is run through at most, where that is known.
         self.times: int | None = None
         self.begin()
@@ -125,7 +136,7 @@ class Run:
             fresh: whether measures begin anew.
         """
         batchwise = callbacks.needs_batches(self.mode)
-        pace = Pace(LOOK_SECONDS if callbacks.needs_progress else LONGEST_SECONDS)
+        pace = Pace(callbacks.needs_progress)
         pace.per_batch = self.plan.findings.paces.get(self.pace_key)
         begin = getattr(callbacks, f"on_{self.mode}_batch_begin")
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
@@ -145,7 +156,7 @@ class Run:
                 if batchwise and done % group == 0:
                     begin(done)
                 left = chunk.count - position
-                count = min(group - done % group, left) if batchwise else pace.batches(left)
+                count = min(group - done % group, left) if batchwise else pace.batches(left, self.memory)
                 began, known = time.perf_counter(), len(self.prepared.programs)
                 out = self.advance(chunk, position, position + count, fresh)
                 if count < chunk.count or watching or pace.per_batch is None:
@@ -266,6 +277,7 @@ class Run:
                 steps=steps,
             )
             known[(*key, program.way_of(found))] = found
+        self.memory = program.memory_of(found)
         return found
 
     def read(self, out: dict[str, Any]) -> dict[str, Any]:
