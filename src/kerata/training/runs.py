@@ -28,8 +28,8 @@ from kerata.training.stepwise import go_on_stepwise, make_stepwise, runs_stepwis
 # Seconds between two looks: of a person at the progress bar, and of Python at Ctrl-C.
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 1.0
-# Each call takes the memory of its intermediate results anew, at half a second a gigabyte and more; where that would be more than
-# a twentieth of its time, a call lasts so long at most: where someone watches, and elsewhere.
+# Each call takes the memory of its intermediate results anew, at half a second a gigabyte and more. Where that is more than a
+# twentieth of its time, a call lasts longer, so long at most: where someone watches, and elsewhere.
 PRICE = 20 * 0.5e-9
 WATCHED_SECONDS, UNWATCHED_SECONDS = 2.0, 3.0
 # What a person has called.
