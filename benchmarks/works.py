@@ -98,7 +98,7 @@ WORKS = (
         bars=(Bar("fit", "keras-jax", 3), Bar("fit", "keras-tf", 1), Bar("fit", "torch", 1)),
     ),
     Work(
-        "cnn-bn", "32x32 CNN with batch normalization, six convolutions, batch 64", "fit", "cnn-bn",
+        "cnn-bn", "32x32 CNN with batch normalization, six convolutions, batch 64, in a fit of 200 epochs", "fit", "cnn-bn",
         samples=640, batch=64, epochs=2, planned=200, repeats=3, bars=(Bar("fit", "keras-jax", 1.6), Bar("fit", "torch", 1)),
     ),
     Work(
@@ -120,7 +120,7 @@ WORKS = (
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
     *(Work(
-        f"steps-{net.lower()}", f"four steps of {net} on pictures of 160x160, batch 8", "fit", net,
+        f"steps-{net.lower()}", f"four steps of {net} on pictures of 160x160, batch 8, in a fit of 1,000 epochs", "fit", net,
         samples=32, batch=8, epochs=1, planned=1_000, repeats=3,
         implementations=(*KERAS_API, "torch"), max_rounds=3,
         bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),

@@ -11,13 +11,15 @@ from kerata.kernels import library
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.convolution import convolution
 from kerata.kernels.products import product
+from quickly import slow
 from test_kernels_pictures import CONVOLUTIONS, assert_same, make_convolution, numbers, weighted
 
 pytestmark = pytest.mark.skipif(not library.is_there("cpu"), reason="this jaxlib is not known to hold oneDNN")
 
-# The rest have groups, volumes or padding below zero.
+# They have groups, volumes, padding below zero, or no pixel under the window.
 WITHOUT = {case for case, (*_, groups) in CONVOLUTIONS.items() if groups > 1} | {
-    "volume", "volume, dilated", "padding cut off", "padding cut off both ends"
+    "volume", "volume, dilated", "padding cut off", "padding cut off both ends",
+    "window beyond the picture", "window far beyond the picture",
 }  # fmt: skip
 
 
@@ -47,6 +49,51 @@ def test_convolutions(case):
     plain, fast, calls = both(operation, x, kernel)
     assert_same(plain, fast)
     assert (calls > 0) == (case not in WITHOUT)
+
+
+@pytest.mark.parametrize(
+    ("picture", "window", "strides", "pads", "filters"),
+    [((7, 6), (2, 4), (1, 3), "VALID", 16), ((10, 1), (3, 5), (1, 3), "SAME", 16), ((8, 7), (2, 7), (1, 2), "VALID", 16)],
+)
+def test_one_channel_and_one_column_are_not_computed_by_it(picture, window, strides, pads, filters):
+    """It reads other memory there: numbers of 1e30 and NaN."""
+    x, kernel = numbers(0, 3, *picture, 1), numbers(1, *window, 1, filters)
+    with library.allowed():
+        lowered = jax.jit(lambda x, kernel: convolution(x, kernel, strides, pads)).lower(x, kernel)
+    assert "@__onednn$" not in lowered.as_text()
+
+
+def drawn(seed):
+    """A geometry, its operands, and whether the kernel's last two axes are swapped."""
+    rng = np.random.default_rng(seed)
+    size = 12 if rng.random() < 0.7 else 40
+    while True:
+        picture, window = rng.integers(1, size, 2), rng.integers(1, 8, 2)
+        strides, dilation = rng.choice([1, 1, 2, 3], 2), rng.choice([1, 1, 2], 2)
+        reach = (window - 1) * dilation + 1
+        pads = rng.integers(0, reach, (2, 2)) * (rng.random() < 0.6)
+        if ((picture + pads.sum(1) - reach) >= 0).all():
+            break
+    batch, channels = rng.choice([1, 2, 3, 8, 17]), rng.choice([2, 3, 4, 8, 16, 17, 33, 64])
+    x = numbers(seed, batch, *picture, channels)
+    kernel = numbers(seed + 1, *window, channels, rng.choice([1, 2, 7, 16, 31, 48, 64]))
+    return x, kernel, strides.tolist(), pads.astype(int).tolist(), dilation.tolist(), bool(rng.random() < 0.4)
+
+
+def fails(seed):
+    x, kernel, strides, pads, dilation, swapped = drawn(seed)
+    given = jnp.swapaxes(kernel, 2, 3) if swapped else kernel
+    lowered = jax.jit(lambda x, kernel: library.convolution(x, kernel, strides, pads, dilation, swapped)).lower(x, given)
+    with not_written():
+        program = lowered.compile()
+    order = ("NHWC", "HWIO", "NHWC")
+    expected = lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=order)
+    return not all(np.allclose(program(x, given), expected, rtol=1e-4, atol=1e-3) for _ in range(2))
+
+
+@pytest.mark.parametrize("first", [0, *(slow(first) for first in range(100, 1500, 100))])
+def test_random_convolutions(first):
+    assert [seed for seed in range(first, first + 100) if fails(seed)] == []
 
 
 def test_how_much_of_a_convolution_it_computes():

@@ -190,7 +190,7 @@ def way_of(program: Runnable) -> str:
 
 
 def memory_of(program: Runnable) -> int:
-    """Bytes that a call takes for intermediate results, and gives back; 0 where that is not known."""
+    """Bytes that a call takes for intermediate results, and gives back; 0 where that is not known, or costs nothing."""
     return _facts[_compiled(program)].memory
 
 
@@ -293,7 +293,8 @@ def _find_by_text(wanted: Wanted, what: Traced) -> Compiled:
             _by_text.keep(digest, program)
             _compiling.pop(digest, None)
             if program not in _facts:
-                sizes = program.memory_analysis()
+                # A GPU's memory is JAX's own, and costs a call nothing.
+                sizes = program.memory_analysis() if wanted.placement.platform == "cpu" else None
                 _facts[program] = Facts(what.weight, what.way, sizes.temp_size_in_bytes if sizes is not None else 0)
         return program
 
