@@ -120,8 +120,8 @@ WORKS = (
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
     *(Work(
-        f"steps-{net.lower()}", f"four steps of {net} on pictures of 160x160, batch 8, in a fit of 1,000 epochs", "fit", net,
-        samples=32, batch=8, epochs=1, planned=1_000, repeats=3,
+        f"steps-{net.lower()}", f"twelve steps of {net} on pictures of 160x160, batch 8, in a fit of 1,000 epochs", "fit", net,
+        samples=96, batch=8, epochs=1, planned=1_000,
         implementations=(*KERAS_API, "torch"), max_rounds=3,
         bars=tuple(Bar("fit", peer, 1) for peer in ("keras-jax", "keras-tf", "torch")),
     ) for net in APPLICATIONS),
