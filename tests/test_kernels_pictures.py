@@ -15,7 +15,16 @@ from kerata.kernels.convolution import convolution, transposed_convolution
 from kerata.kernels.normalization import batch_normalization
 from kerata.kernels.pooling import average_pool, max_pool
 from kerata.kernels.standardization import standardize
-from kerata.kernels.sums import mean_along, sum_along, sum_of_features, sum_of_rows, with_bias, with_scale
+from kerata.kernels.sums import (
+    mean_along,
+    moments_of_features,
+    sum_along,
+    sum_of_features,
+    sum_of_rows,
+    sums_of_features,
+    with_bias,
+    with_scale,
+)
 
 
 def numbers(seed, *shape):
@@ -299,6 +308,58 @@ def test_sums_of_features(shape):
     factors = jnp.arange(1.0, shape[-1] + 1)
     slope = jax.grad(lambda x: sum_of_features(x) @ factors)(wide)
     np.testing.assert_array_equal(slope, np.broadcast_to(factors, shape))
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 25])
+@pytest.mark.parametrize("shape", [(3, 4), (3, 37, 41, 2), (2, 6, 80, 5), (2, 3, 4, 5, 6)])
+def test_sums_of_several(shape, count):
+    draws = np.random.default_rng(1)
+    x, factors = draws.normal(3.0, 1.0, shape), draws.normal(0.0, 1.0, (count, shape[-1]))
+    wide = jnp.asarray(x, jnp.float32)
+
+    def several(x):
+        return sums_of_features([x * factor for factor in jnp.asarray(factors, jnp.float32)])
+
+    wanted = x.sum(tuple(range(len(shape) - 1))) * factors
+    np.testing.assert_allclose(several(wide), wanted, rtol=3e-6, atol=1e-5)
+    np.testing.assert_allclose(jax.vmap(several)(wide[None])[0], wanted, rtol=3e-6, atol=1e-5)
+    slope = jax.grad(lambda x: jnp.sum(several(x)))(wide)
+    np.testing.assert_allclose(slope, np.broadcast_to(factors.sum(0), shape), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(jax.jvp(several, (wide,), (wide,))[1], wanted, rtol=3e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (3, 37, 41, 2), (2, 6, 80, 5), (2, 96, 3, 5), (2, 3, 4, 5, 6)])
+@pytest.mark.parametrize(("offset", "outlier"), [(0.0, 0.0), (1e3, 0.0), (-1e5, 0.0), (0.0, 1e6)])
+def test_moments_of_features(shape, offset, outlier):
+    draws = np.random.default_rng(2)
+    x = draws.normal(offset, 1.0, shape)
+    x[0, ..., 0] += outlier * (np.arange(x[0, ..., 0].size).reshape(x[0, ..., 0].shape) == 0)
+    wide = jnp.asarray(x, jnp.float32)
+    exact, axes = np.asarray(wide, np.float64), tuple(range(len(shape) - 1))
+    count = exact[..., 0].size
+    # The mean's rounding, as of any sum of such numbers, is in the variance too.
+    least = (abs(offset) + 1) * 5e-7
+    mean, variance = moments_of_features(wide, count)
+    np.testing.assert_allclose(mean, exact.mean(axes), rtol=3e-6, atol=1e-6)
+    np.testing.assert_allclose(variance, exact.var(axes), rtol=1e-4 if outlier else 1e-5, atol=least**2)
+    shares = np.array([1.0] * (shape[0] - 1) + [0.0])
+    some = exact[:-1]
+    mean, variance = moments_of_features(wide, some[..., 0].size, jnp.asarray(shares))
+    np.testing.assert_allclose(mean, some.mean(axes), rtol=3e-6, atol=1e-6)
+    np.testing.assert_allclose(variance, some.var(axes), rtol=1e-4 if outlier else 1e-5, atol=least**2)
+
+
+def test_moments_have_derivatives():
+    def plain(x):
+        return jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2))
+
+    def ours(x):
+        return moments_of_features(x, x.size // x.shape[-1])
+
+    x, t = numbers(0, 2, 6, 5, 3), numbers(1, 2, 6, 5, 3)
+    assert_same(jax.jvp(plain, (x,), (t,)), jax.jvp(ours, (x,), (t,)), 1e-5)
+    assert_same(jax.jacrev(plain)(x), jax.jacrev(ours)(x), 1e-5)
+    assert_same(jax.vmap(plain)(jnp.stack([x, t])), jax.vmap(ours)(jnp.stack([x, t])), 1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 4), (2, 6, 7, 3), (2, 40, 33, 3), (1, 2, 3, 4, 5)])

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import jax
 from jax.core import Tracer
 
+from kerata.engine.types import AnyArray
+
 T = TypeVar("T")
 
 
@@ -47,6 +49,10 @@ class Placement:
     def put_state(self, tree: T, soon: bool = False) -> T:
         """Values of variables; as `put_samples`."""
         return tree if soon and self.device is None else jax.device_put(tree, self.device)
+
+    def own(self, array: AnyArray) -> jax.Array:
+        """A copy whose memory a program may take over."""
+        return jax.device_put(array, self.device, may_alias=False)
 
     def put_whole(self, tree: T) -> T:
         """What every device needs all of: the orders of samples."""

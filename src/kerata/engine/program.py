@@ -11,6 +11,7 @@ model is traced and its program is found by the text of what was traced: that co
 import contextlib
 import hashlib
 import threading
+import time
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
@@ -21,6 +22,7 @@ import numpy as np
 from jax.stages import Compiled, Lowered
 
 from kerata.base.interrupts import hand_on
+from kerata.base.memory import give_back
 from kerata.base.recent import Recent
 from kerata.engine.disk import not_written, use_program_cache
 from kerata.engine.effort import BRIEF, BY_LIBRARY, Weight, convolved, gains
@@ -75,6 +77,8 @@ class Facts(NamedTuple):
 CAPACITY = 128
 # How many variables of which code wants numbers are found one by one; with more, all that it reads count as such.
 TRIES = 3
+# Seconds of compiling that leave memory behind: half a gigabyte for a network of a hundred layers.
+LONG_COMPILING = 1.0
 
 
 # For each way in which it was compiled.
@@ -285,9 +289,12 @@ def _find_by_text(wanted: Wanted, what: Traced) -> Compiled:
         if program is None:
             use_program_cache()
             options = compiler_options(wanted.placement.platform, wanted.many, brief)
+            began = time.perf_counter()
             with wanted.placement.compiling(), not_written() if what.way == BY_LIBRARY else contextlib.nullcontext():
                 program = lowered.compile(compiler_options=options)
             forget_lowerings()
+            if time.perf_counter() - began > LONG_COMPILING:
+                give_back()
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)

@@ -11,7 +11,7 @@ from jax import lax
 
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.gradients import own_gradient
-from kerata.kernels.sums import sum_of_features
+from kerata.kernels.sums import moments_of_features, sums_of_features
 
 # y, mean, variance, or what flows back to them; what flows back to x, gamma, beta and epsilon.
 Triple = tuple[jax.Array, jax.Array, jax.Array]
@@ -76,8 +76,7 @@ def normalize_by_batch(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The formula, its sums in their fast form."""
     wide, count = x.astype(epsilon.dtype), x.size // x.shape[-1]
-    mean = sum_of_features(wide) / count
-    variance = sum_of_features(jnp.square(wide - mean)) / count
+    mean, variance = moments_of_features(wide, count)
     scale = gamma * lax.rsqrt(variance + epsilon)
     return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 
@@ -123,7 +122,8 @@ def backward(kept: Residuals, gradients: Triple, count: int | jax.Array, rows: j
 
 def sums_backward(dy: jax.Array, x: jax.Array, mean: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The sums of dy, and of dy times the distance of x from its mean: (features,) each."""
-    return sum_of_features(dy), sum_of_features(dy * (x.astype(mean.dtype) - mean))
+    sum_dy, sum_dy_centred = sums_of_features([dy, dy * (x.astype(mean.dtype) - mean)])
+    return sum_dy, sum_dy_centred
 
 
 normalize_by_batch.defvjp(normalize_forward, normalize_backward)
@@ -158,8 +158,7 @@ def normalize_by_rows(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The formula with moments of the valid rows alone, its sums in their fast form."""
     wide, count = x.astype(epsilon.dtype), count_of_rows(x, valid)
-    mean = sum_of_features(wide, valid) / count
-    variance = sum_of_features(jnp.square(wide - mean), valid) / count
+    mean, variance = moments_of_features(wide, count, valid)
     scale = gamma * lax.rsqrt(variance + epsilon)
     return (wide * scale + (beta - mean * scale)).astype(x.dtype), mean, variance
 

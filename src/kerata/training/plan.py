@@ -21,6 +21,9 @@ from kerata.training.compilation import compilation_of, own_metrics
 from kerata.training.findings import StepFindings
 from kerata.training.trained import TrainedModel
 
+# Bytes of an array of the host that is moved to the device before a program takes it.
+MOVED_BYTES = 2**20
+
 # (x, y, sample_weight) of some samples, or their shapes.
 Batch: TypeAlias = tuple[Tree, Tree, Tree]
 # What a step reads and never changes: the vector of hyperparameters; in evaluation the values of the weights, and that vector.
@@ -100,7 +103,8 @@ class Plan:
 
     def gather(self, placement: Placement = HERE) -> dict[str, list[Any]]:
         """The program's state: arrays that nobody else holds."""
-        return {role: placement.put_state(own_arrays(variables), soon=True) for role, variables in self.variables.items()}
+        own = {role: own_arrays(variables, placement) for role, variables in self.variables.items()}
+        return {role: placement.put_state(arrays, soon=True) for role, arrays in own.items()}
 
     def scatter(self, state: dict[str, Any]) -> None:
         """Gives the variables the arrays that a program returned."""
@@ -184,13 +188,19 @@ class Step(ABC):
         return {"numbers": jnp.stack([*numbers, bad.astype(jnp.float32)]), "arrays": [v for v in values if v.ndim]}
 
 
-def own_arrays(variables: list[Variable]) -> list[Any]:
+def own_arrays(variables: list[Variable], placement: Placement) -> list[Any]:
     """The arrays of variables for a program that takes their memory over: copied where someone may hold them.
 
-    Arrays of the host go as they are, because a program copies them to the device.
+    Small arrays of the host go as they are, because a program copies them to the device. Large ones move there one by one, so
+    that not all of them are there twice while the program runs.
     """
     arrays = [v.peek() for v in variables]
     for index, variable in enumerate(variables):
-        if variable.exposed and not isinstance(arrays[index], np.ndarray):
-            arrays[index] = jnp.copy(arrays[index])
+        array = arrays[index]
+        if not isinstance(array, np.ndarray):
+            if variable.exposed:
+                arrays[index] = jnp.copy(array)
+        elif array.nbytes >= MOVED_BYTES:
+            variable.place(placement.own(array))
+            arrays[index] = variable.peek()
     return arrays
