@@ -96,6 +96,39 @@ def test_random_convolutions(first):
     assert [seed for seed in range(first, first + 100) if fails(seed)] == []
 
 
+def is_wrong_product(seed):
+    rng = np.random.default_rng(seed)
+    rows, inner, columns = rng.integers(1, 400 if rng.random() < 0.2 else 40, 3)
+    if rng.random() < 0.3:
+        rows, columns = rng.choice([1, 2, 200, 800, rows]), rng.choice([1, 16, columns])
+    transposed = [bool(rng.random() < 0.5) for _ in range(2)]
+    a, b = rng.normal(size=(rows, inner)).astype(np.float32), rng.normal(size=(inner, columns)).astype(np.float32)
+    given = [np.ascontiguousarray(each.T) if turned else each for each, turned in zip((a, b), transposed)]
+    lowered = jax.jit(lambda a, b: library.product(a, b, *transposed)).lower(*given)
+    with not_written():
+        program = lowered.compile()
+    return not all(np.allclose(program(*given), a @ b, rtol=1e-4, atol=1e-3) for _ in range(2))
+
+
+@pytest.mark.parametrize("first", [0, *(slow(first) for first in range(100, 1000, 100))])
+def test_random_products(first):
+    assert [seed for seed in range(first, first + 100) if is_wrong_product(seed)] == []
+
+
+def test_products_of_few_rows_with_large_kernels():
+    x, w = numbers(0, 8, 2048), numbers(1, 2048, 1024)
+    plain, fast, calls = both(lambda x, w: product(jnp.tanh(product(x, w)), w.T), x, w)
+    assert_same(plain, fast)
+    assert calls == 4
+    again = jax.grad(lambda x: jnp.sum(jax.grad(lambda x: jnp.sum(jnp.sin(product(x, w))))(x) ** 2))
+    twice = jax.grad(lambda x: jnp.sum(jax.grad(lambda x: jnp.sum(jnp.sin(x @ w)))(x) ** 2))
+    assert_same(again(x), twice(x))
+    assert_same(
+        jax.jvp(jax.grad(lambda x: jnp.sum(jnp.sin(product(x, w)))), (x,), (x,)),
+        jax.jvp(jax.grad(lambda x: jnp.sum(jnp.sin(x @ w))), (x,), (x,)),
+    )
+
+
 def test_how_much_of_a_convolution_it_computes():
     def calls(window, strides=(1, 1)):
         x, kernel = numbers(0, 2, 8, 8, 24), numbers(1, *window, 24, 32)
@@ -116,7 +149,8 @@ def test_many_convolutions_at_once(axes):
 def test_gradients_of_products():
     plain, fast, calls = both(product, numbers(0, 2048, 64), numbers(1, 64, 96))
     assert_same(plain, fast)
-    assert calls == 1
+    # The gradients of both operands.
+    assert calls == 2
     assert both(product, numbers(0, 32, 64), numbers(1, 64, 96))[2] == 0
 
 

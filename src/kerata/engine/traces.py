@@ -113,6 +113,9 @@ def flops_of_product(operation: Operation) -> float | None:
     if name == "product":
         rows, columns = (term.aval.shape for term in operation.invars)
         return 2.0 * float(np.prod(rows)) * columns[1]
+    if name == "product_with_transposed":
+        rows, columns = (term.aval.shape for term in operation.invars)
+        return 2.0 * float(np.prod(rows)) * columns[0]
     if name == "conv_general_dilated":
         kernel = operation.invars[1].aval.shape
         filters = kernel[params["dimension_numbers"].rhs_spec[0]]

@@ -284,6 +284,9 @@ def suits(geometry: Geometry, a: jax.Array, b: jax.Array) -> bool:
 
 
 def output_by_library(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    if is_of_one_pixel(geometry):
+        y = library.product(rows_of(x), kernel.reshape(kernel.shape[-2:]))
+        return y.reshape(*x.shape[:-1], y.shape[-1])
     return library.convolution(x, kernel, geometry.strides, geometry.pads, geometry.dilation)
 
 
@@ -291,8 +294,8 @@ def input_gradient_by_library(geometry: Geometry, g: jax.Array, kernel: jax.Arra
     pads, ones = pads_of_input_gradient(geometry), (1,) * len(geometry.picture)
     # It takes the channels in either order, so that nothing is transposed.
     if math.prod(geometry.kernel) == 1:
-        small = library.convolution(g, kernel, ones, [(0, 0)] * len(ones), ones, swapped=True)
-        return pad_pixels(small, pads, geometry.strides)
+        small = library.product(rows_of(g), kernel.reshape(kernel.shape[-2:]), transpose_b=True)
+        return pad_pixels(small.reshape(*g.shape[:-1], small.shape[-1]), pads, geometry.strides)
     if geometry.strides != ones or any(low < 0 or high < 0 for low, high in pads):
         return form_input_gradient(geometry, g, kernel)
     return library.convolution(g, apart(round_about)(kernel), ones, pads, geometry.dilation, swapped=True)
@@ -301,14 +304,25 @@ def input_gradient_by_library(geometry: Geometry, g: jax.Array, kernel: jax.Arra
 def kernel_gradient_by_library(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
     if math.prod(geometry.kernel) > 1 or any(low or high for low, high in geometry.pads):
         return form_kernel_gradient(geometry, x, g)
-    dw = library.product_of_transposed(pixels_under(geometry, x), g.reshape(-1, g.shape[-1]))
+    dw = library.product(pixels_under(geometry, x), rows_of(g), transpose_a=True)
     return dw.reshape(*geometry.kernel, *dw.shape)
+
+
+def is_of_one_pixel(geometry: Geometry) -> bool:
+    """Whether each pixel of the output is made of the one at its place: a product of matrices."""
+    no_pads = not any(low or high for low, high in geometry.pads)
+    return math.prod(geometry.kernel) == math.prod(geometry.strides) == 1 and no_pads
+
+
+def rows_of(x: jax.Array) -> jax.Array:
+    """(pixels, channels)."""
+    return x.reshape(-1, x.shape[-1])
 
 
 def pixels_under(geometry: Geometry, x: jax.Array) -> jax.Array:
     """What a window of one pixel meets: (pixels, channels)."""
     (pixels,) = window_slices(x, geometry.kernel, geometry.strides, geometry.dilation)
-    return pixels.reshape(-1, x.shape[-1])
+    return rows_of(pixels)
 
 
 BY_LIBRARY: dict[Bilinear, Bilinear] = {

@@ -55,10 +55,10 @@ def is_allowed() -> bool:
     return _asked.is_allowed
 
 
-def product_of_transposed(a: jax.Array, b: jax.Array) -> jax.Array:
-    """a^T b, (inputs, units) from (rows, inputs) and (rows, units), float32."""
-    config = {"onednn_matmul_config": {"transpose_a": True, "transpose_b": False}}
-    return foreign_call("__onednn$matmul", (a.shape[1], b.shape[1]), json.dumps(config), a, b)
+def product(a: jax.Array, b: jax.Array, transpose_a: bool = False, transpose_b: bool = False) -> jax.Array:
+    """a b of two matrices of float32, each of which may be transposed."""
+    config = {"onednn_matmul_config": {"transpose_a": transpose_a, "transpose_b": transpose_b}}
+    return foreign_call("__onednn$matmul", (a.shape[transpose_a], b.shape[not transpose_b]), json.dumps(config), a, b)
 
 
 def convolution(

@@ -100,7 +100,7 @@ def _fast_gradient(x: jax.Array, g: jax.Array) -> jax.Array:
     if rows * inputs * units < SMALL:
         return _plain_gradient(x, g)
     if rows * inputs * units >= LARGE and library.is_allowed():
-        return library.product_of_transposed(x, g)
+        return library.product(x, g, transpose_a=True)
     # The gradient is transposed in place of the inputs: that pays where it and the result are the smaller ones.
     if units <= min(rows, inputs):
         return _transposed(_transposed(g) @ x)
@@ -171,6 +171,12 @@ def _run_gradient(_: None, x: jax.Array, g: jax.Array) -> jax.Array:
     return _fast_gradient(x, g)
 
 
+def _run_transposed(_: None, g: jax.Array, w: jax.Array) -> jax.Array:
+    if g.size * w.shape[0] >= LARGE and library.is_allowed():
+        return library.product(g, w, transpose_b=True)
+    return product_with_transposed(g, w)
+
+
 def _of_product(_: None, x: Shape, w: Shape) -> Shape:
     return x[0], w[1]
 
@@ -179,13 +185,22 @@ def _of_gradient(_: None, x: Shape, g: Shape) -> Shape:
     return x[1], g[1]
 
 
+def _of_transposed(_: None, g: Shape, w: Shape) -> Shape:
+    return g[0], w[0]
+
+
+def _many_transposed(arrays: Sequence[jax.Array], axes: Sequence[int | None], _: None) -> tuple[jax.Array, int]:
+    return jax.vmap(product_with_transposed, axes)(*arrays), 0
+
+
 _product = define("product", _run_product, _of_product, _many_products)
+_transposed_product = define("product_with_transposed", _run_transposed, _of_transposed, _many_transposed)
 _gradient = define("kernel_gradient", _run_gradient, _of_gradient, _many_gradients)
 
 
-# Each is linear in both operands; the gradient (inputs, units) of a gradient's operand is again one of the two products.
+# Each is linear in both operands; the gradients of a gradient are again among these products.
 def _by_inputs(_: None, g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
-    return _plain_product(g, w.T)
+    return bind(_transposed_product, g, w, fixed=None)
 
 
 def _by_kernel(_: None, g: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
@@ -200,5 +215,14 @@ def _by_second(_: None, c: jax.Array, x: jax.Array, g: jax.Array) -> jax.Array:
     return bind(_product, x, c, fixed=None)
 
 
+def _by_rows(_: None, c: jax.Array, g: jax.Array, w: jax.Array) -> jax.Array:
+    return bind(_product, c, w, fixed=None)
+
+
+def _by_weights(_: None, c: jax.Array, g: jax.Array, w: jax.Array) -> jax.Array:
+    return bind(_gradient, c, g, fixed=None)
+
+
 bilinear_gradients(_product, _by_inputs, _by_kernel)
 bilinear_gradients(_gradient, _by_first, _by_second)
+bilinear_gradients(_transposed_product, _by_rows, _by_weights)
