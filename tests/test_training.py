@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 import kerata
 from attacks import measure
 from kerata.engine import call_pure, program, state_of
+from kerata.training import runs
 from kerata.training.runs import Pace, Run
 
 RNG = np.random.default_rng(0)
@@ -457,16 +460,16 @@ def test_predictions_do_not_depend_on_how_many_are_asked_for(size):
     [
         (False, 0.001, 0, 10_000, 1000),  # seconds a batch, bytes of intermediate results
         (False, 0.3, 0, 10_000, 3),
-        (False, 0.1, 200_000_000, 10_000, 20),  # two seconds, of which memory takes a twentieth
-        (False, 0.3, 10**9, 10_000, 10),  # three seconds at most
-        (False, 5.0, 10**9, 10_000, 1),
+        (False, 0.1, 200_000_000, 10_000, 50),  # five seconds, of which memory takes a fiftieth
+        (False, 0.3, 10**9, 10_000, 66),  # twenty seconds at most
+        (False, 5.0, 10**9, 10_000, 4),
         (False, 0.1, 0, 11, 6),  # not ten batches and then one
         (False, 0.1, 0, 20, 10),
         (False, 0.1, 0, 21, 10),
         (False, 0.1, 0, 7, 7),
         (True, 0.3, 0, 10_000, 1),  # who watches sees each
         (True, 0.1, 10**9, 10_000, 20),  # two seconds at most
-        (True, 0.1, 50_000_000, 10_000, 5),
+        (True, 0.1, 20_000_000, 10_000, 5),
     ],
 )
 def test_batches_of_a_call(watched, per_batch, memory, left, count):
@@ -494,3 +497,52 @@ def test_a_first_fit_holds_its_state_once():
     _, _, peak = measure(lambda: model.fit(x, x[:, :1], batch_size=4, verbose=0))
     # The weights are there; two slots and the gradient are new. It was 6.6 with all of the state twice.
     assert peak < 5 * 64, peak
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "stop_training", "SIGUSR1"])
+def test_a_long_call_ends_with_the_batch_that_is_under_way(monkeypatch, how):
+    """One call is all of the epoch here: it looks for its end before each batch."""
+    monkeypatch.setattr(runs, "LONGEST_SECONDS", 600.0)
+    model = kerata.Sequential([kerata.Input((600,)), *(kerata.layers.Dense(600) for _ in range(8)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.zeros((64, 600), np.float32)
+    steps = 8
+    model.fit(x, x[:, :1], batch_size=8, verbose=0)
+    began = time.perf_counter()
+    model.fit(x, x[:, :1], batch_size=8, verbose=0)
+    wanted = 8 * int(np.ceil(3.0 / max(time.perf_counter() - began, 1e-3)))
+    x = np.zeros((8 * wanted, 600), np.float32)
+    asked = []
+
+    def ask():
+        asked.append(True)
+        if how == "stop_training":
+            model.stop_training = True
+        else:
+            os.kill(os.getpid(), signal.SIGINT if how == "Ctrl-C" else signal.SIGUSR1)
+
+    old = signal.signal(signal.SIGUSR1, lambda *_: None)
+    timer = threading.Timer(0.8, ask)
+    timer.start()
+    try:
+        if how == "Ctrl-C":
+            with pytest.raises(KeyboardInterrupt):
+                model.fit(x, x[:, :1], batch_size=8, verbose=0)
+        else:
+            model.fit(x, x[:, :1], batch_size=8, verbose=0)
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, old)
+    done = int(model.optimizer.iterations) - 2 * steps
+    assert asked and all(np.isfinite(w).all() for w in model.get_weights())
+    # A signal that nobody takes for an end ends nothing.
+    assert done == wanted if how == "SIGUSR1" else 0 < done < wanted
+
+
+def test_cursors_have_their_stop_where_a_program_looks_for_it():
+    cursor = program.make_cursor([3, 1, 5, 100, 1, 0, 1])
+    assert cursor.ctypes.data % 64 == 0 and cursor[:7].tolist() == [3, 1, 5, 100, 1, 0, 1]
+    assert [int(program.stop_at(jnp.asarray(cursor), jnp.int32(i))) for i in range(20)] == [5] * 20
+    program.halt(cursor)
+    assert [int(program.stop_at(jnp.asarray(cursor), jnp.int32(i))) for i in range(20)] == [0] * 20
+    assert cursor[2] == 5

@@ -28,12 +28,12 @@ from kerata.engine.disk import not_written, use_program_cache
 from kerata.engine.effort import BRIEF, BY_LIBRARY, Weight, convolved, gains
 from kerata.engine.outside import Following, Given, Renewed, following, warn_of_kept
 from kerata.engine.placement import HERE, Placement
-from kerata.engine.types import AnyArray, Array, Tree
+from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.engine.variable import Reads, Variable, noting_reads
 from kerata.kernels import library
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.lowerings import forget_lowerings
-from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop
+from kerata.kernels.typed import cond, dynamic_update_index_in_dim, eval_shape, fori_loop, while_loop
 
 T = TypeVar("T")
 # What a program is fed with: `data`, and of shuffled data `order`, with `stride` where orders of epochs are one row.
@@ -77,6 +77,8 @@ class Facts(NamedTuple):
 CAPACITY = 128
 # How many variables of which code wants numbers are found one by one; with more, all that it reads count as such.
 TRIES = 3
+# Numbers of a cursor, and the length of one that holds its stop eight times more. JAX takes memory as it is that lies so.
+PLACES, LENGTH, ALIGNMENT = 7, 15, 64
 # Seconds of compiling that leave memory behind: half a gigabyte for a network of a hundred layers.
 LONG_COMPILING = 1.0
 
@@ -367,7 +369,7 @@ def make_loop(
         loop(state, hypers, key, feed, samples, cursor) -> (state, results), with one row of numbers for each epoch. The cursor
         is int32 (offset, start, stop, -, fresh, first, last): epochs `first` to `last` of the feed, in each batches 0 to
         `stop`, counted from sample `offset`; the first of them begins with batch `start`, and with fresh measures only where
-        `fresh` is 1.
+        `fresh` is 1. One of `make_cursor` is asked for its stop before each batch.
     """
 
     def loop(state: Tree, hypers: Array, key: Array, feed: Feed, samples: Array, cursor: Array) -> tuple[Tree, Results]:
@@ -379,10 +381,14 @@ def make_loop(
             begins = (number > first_epoch) | (fresh == 1)
             state = cond(begins, reset, _same, state)
 
-            def body(index: Array, state: Tree) -> Tree:
-                return step(state, hypers, key, feed, samples, number, offset + index * batch_size)
+            def goes_on(carry: tuple[Array, Tree]) -> Array:
+                return carry[0] < (stop if cursor.shape[0] == PLACES else stop_at(cursor, carry[0]))
 
-            state = fori_loop(jnp.where(number == first_epoch, start, 0), stop, body, state)
+            def body(carry: tuple[Array, Tree]) -> tuple[Array, Tree]:
+                index, state = carry
+                return index + 1, step(state, hypers, key, feed, samples, number, offset + index * batch_size)
+
+            _, state = while_loop(goes_on, body, (jnp.where(number == first_epoch, start, 0), state))
             rows = dynamic_update_index_in_dim(rows, results(state)["numbers"], number, 0)
             return state, rows
 
@@ -391,6 +397,25 @@ def make_loop(
         return state, {"numbers": rows, "arrays": results(state)["arrays"]}
 
     return loop
+
+
+def make_cursor(numbers: Sequence[int]) -> HostArray:
+    """A cursor whose stop may still be moved while a program runs, on a CPU: see `halt`."""
+    memory = np.empty(4 * LENGTH + ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % ALIGNMENT
+    cursor = memory[first : first + 4 * LENGTH].view(np.int32)
+    cursor[:PLACES], cursor[PLACES:] = numbers, numbers[2]
+    return cursor
+
+
+def halt(cursor: HostArray) -> None:
+    """Has the program that took the cursor end after the batch that it is at. Where it took a copy, it goes on to its end."""
+    cursor[PLACES:] = 0
+
+
+def stop_at(cursor: Array, index: Array) -> Array:
+    """A cursor's stop, from a place that depends on the batch: what does not is read once, before all batches."""
+    return jax.lax.dynamic_slice(cursor, (PLACES + (index & (LENGTH - PLACES - 1)),), (1,))[0]
 
 
 def _same(state: Tree) -> Tree:

@@ -7,7 +7,7 @@ The checks of types know everything from here on; this file alone takes JAX's wo
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +47,10 @@ class ForiLoop(Protocol):
     def __call__(self, lower: Index, upper: Index, body_fun: Callable[[jax.Array, C], C], init_val: C, /) -> C: ...
 
 
+class WhileLoop(Protocol):
+    def __call__(self, cond_fun: Callable[[C], jax.Array], body_fun: Callable[[C], C], init_val: C, /) -> C: ...
+
+
 class Cond(Protocol):
     def __call__(
         self, pred: jax.Array, true_fun: Callable[P, R], false_fun: Callable[P, R], /, *operands: P.args, **kwargs: P.kwargs
@@ -79,6 +83,7 @@ class EvalShape(Protocol):
 
 
 fori_loop: ForiLoop = lax.fori_loop
+while_loop: WhileLoop = lax.while_loop
 cond: Cond = lax.cond  # type: ignore[assignment], whose operand may also stand under its name
 map_rows: Map = lax.map
 dynamic_index_in_dim: TakeInDim = lax.dynamic_index_in_dim
@@ -115,6 +120,11 @@ def own_batching(function: Callable[P, R]) -> OwnBatching[P, R]:
 def jitted(function: Callable[P, R], inline: bool = False) -> Callable[P, R]:
     """`jax.jit`, where nothing but the call is asked of it."""
     return jax.jit(function, inline=inline)
+
+
+def is_ready(array: jax.Array) -> bool:
+    """Whether its numbers are there, and nobody would wait for them."""
+    return cast(Any, array).is_ready()
 
 
 def is_nothing(direction: object) -> bool:

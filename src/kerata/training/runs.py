@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from kerata.callbacks.callback import CallbackList
 from kerata.engine import program
 from kerata.engine.effort import WAYS
 from kerata.engine.types import AnyArray
+from kerata.kernels.typed import is_ready
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed
 from kerata.training.prepare import Prepared
@@ -29,9 +31,11 @@ from kerata.training.stepwise import go_on_stepwise, make_stepwise, runs_stepwis
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 1.0
 # Each call takes the memory of its intermediate results anew, at half a second a gigabyte and more. Where that is more than a
-# twentieth of its time, a call lasts longer, so long at most: where someone watches, and elsewhere.
-PRICE = 20 * 0.5e-9
-WATCHED_SECONDS, UNWATCHED_SECONDS = 2.0, 3.0
+# fiftieth of its time, a call lasts longer, so long at most: where someone watches, and elsewhere.
+PRICE = 50 * 0.5e-9
+WATCHED_SECONDS, UNWATCHED_SECONDS = 2.0, 20.0
+# Calls of more seconds are waited for in Python, which looks for signals and for `stop_training` so often.
+WAITED_SECONDS, FIRST_SLEEP, LONGEST_SLEEP = 0.5, 0.001, 0.02
 # What a person has called.
 METHODS = {"train": "fit", "test": "evaluate"}
 
@@ -48,7 +52,7 @@ class Pace:
 
         >>> pace = Pace(watched=True)
         >>> pace.learn(1, 0.1)
-        >>> pace.batches(100), pace.batches(100, 50_000_000), pace.batches(100, 10**9)
+        >>> pace.batches(100), pace.batches(100, 20_000_000), pace.batches(100, 10**9)
         (1, 5, 20)
         """
         if self.per_batch is None:
@@ -60,6 +64,10 @@ class Pace:
             return left
         # The last two calls are of one length, not one of a single batch that costs as much memory.
         return most if left >= 2 * most else -(-left // 2)
+
+    def seconds(self, batches: int) -> float:
+        """How long so many are expected to take."""
+        return math.inf if self.per_batch is None else batches * self.per_batch
 
     def learn(self, batches: int, seconds: float) -> None:
         spent = seconds / batches
@@ -86,6 +94,8 @@ class Run:
         self.memory = 0
         # How often the feed is run through at most, where that is known.
         self.times: int | None = None
+        # What the program that runs was told, and how long it is expected to.
+        self.cursor, self.expected = program.make_cursor([0] * program.PLACES), 0.0
         self.begin()
         self.logs: dict[str, Any] = {}
         # What a step has in its state beside the variables, from its first batch on.
@@ -158,10 +168,11 @@ class Run:
                 left = chunk.count - position
                 count = min(group - done % group, left) if batchwise else pace.batches(left, self.memory)
                 began, known = time.perf_counter(), len(self.prepared.programs)
+                self.expected = pace.seconds(count)
                 out = self.advance(chunk, position, position + count, fresh)
                 if count < chunk.count or watching or pace.per_batch is None:
-                    jax.block_until_ready(out)
-                    if len(self.prepared.programs) == known:
+                    self.wait(out)
+                    if len(self.prepared.programs) == known and not self._is_stopped():
                         pace.learn(count, time.perf_counter() - began)
                 position, done, fresh = position + count, done + count, False
                 if batchwise and done % group == 0:
@@ -201,11 +212,28 @@ class Run:
         model = self.plan.model
         return model.stop_training if self.mode == "train" else model.stop_evaluating
 
+    def wait(self, out: dict[str, Any]) -> None:
+        """Waits for what `advance` gave. Who interrupts, or asks for the end, waits for the batch that is under way."""
+        if self.expected > WAITED_SECONDS and isinstance(out["numbers"], jax.Array):
+            sleep = FIRST_SLEEP
+            try:
+                while not is_ready(out["numbers"]):
+                    time.sleep(sleep)
+                    sleep = min(1.5 * sleep, LONGEST_SLEEP)
+                    if self._is_stopped():
+                        program.halt(self.cursor)
+            except BaseException:
+                program.halt(self.cursor)
+                jax.block_until_ready(out)
+                raise
+        jax.block_until_ready(out)
+
     def advance(self, chunk: Chunk, start: int, stop: int, fresh: bool, epochs: int = 1) -> dict[str, Any]:
         """Runs some batches of a chunk, in one or more epochs; the variables hold the new state when it returns."""
         exits.pause()
-        cursor = np.array([chunk.offset, start, stop, chunk.samples, fresh, chunk.number, chunk.number + epochs], np.int32)
-        run, args = self._ready(chunk, cursor)
+        numbers = [chunk.offset, start, stop, chunk.samples, fresh, chunk.number, chunk.number + epochs]
+        self.cursor = program.make_cursor(numbers)
+        run, args = self._ready(chunk, self.cursor)
         # As Python a step may be interrupted, and leaves all as it was.
         found = run(*args) if runs_stepwise(self.plan.model) else None
         with uninterrupted():
@@ -283,6 +311,7 @@ class Run:
     def read(self, out: dict[str, Any]) -> dict[str, Any]:
         """The measures that a program returned, as numbers by name."""
         names = self.step.result_names()
+        self.wait(out)
         numbers = np.asarray(out["numbers"])
         numbers = (numbers[out["number"]] if "number" in out else numbers).tolist()
         single, arrays = iter(numbers), iter(out["arrays"])

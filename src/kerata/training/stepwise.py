@@ -19,7 +19,7 @@ import numpy as np
 
 from kerata.engine.mistakes import place_of
 from kerata.engine.numbers import NumbersNeeded, need_of
-from kerata.engine.program import make_fed_step
+from kerata.engine.program import PLACES, make_fed_step
 from kerata.engine.types import AnyArray, Array
 from kerata.kernels.lowerings import forget_lowerings
 from kerata.layers.pieces import Pieces, as_asked, in_pieces
@@ -85,7 +85,7 @@ def make_stepwise(
     def advance(
         state: dict[str, Any], constants: Constants, key: AnyArray, feed: dict[str, Any], cursor: AnyArray
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        offset, start, stop, samples, fresh, first, last = (np.int32(number) for number in cursor)
+        offset, start, stop, samples, fresh, first, last = (np.int32(number) for number in cursor[:PLACES])
         given = (weakly(constants), key, feed, samples)
         rows: dict[int, AnyArray] = {}
         for number in range(first, last):
