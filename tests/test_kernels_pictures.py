@@ -337,15 +337,15 @@ def test_moments_of_features(shape, offset, outlier):
     wide = jnp.asarray(x, jnp.float32)
     exact, axes = np.asarray(wide, np.float64), tuple(range(len(shape) - 1))
     count = exact[..., 0].size
-    # The mean's rounding, as of any sum of such numbers, is in the variance too.
-    least = (abs(offset) + 1) * 5e-7
+    # Sizes without a divisor up to 32 take two sweeps, and the mean's rounding, as of any sum of such numbers, is in the variance.
+    least = (abs(offset) + 1) * (5e-7 if shape in ((6, 4), (3, 37, 41, 2)) else 1e-8)
     mean, variance = moments_of_features(wide, count)
-    np.testing.assert_allclose(mean, exact.mean(axes), rtol=3e-6, atol=1e-6)
+    np.testing.assert_allclose(mean, exact.mean(axes), rtol=1e-4 if outlier else 3e-6, atol=1e-6)
     np.testing.assert_allclose(variance, exact.var(axes), rtol=1e-4 if outlier else 1e-5, atol=least**2)
     shares = np.array([1.0] * (shape[0] - 1) + [0.0])
     some = exact[:-1]
     mean, variance = moments_of_features(wide, some[..., 0].size, jnp.asarray(shares))
-    np.testing.assert_allclose(mean, some.mean(axes), rtol=3e-6, atol=1e-6)
+    np.testing.assert_allclose(mean, some.mean(axes), rtol=1e-4 if outlier else 3e-6, atol=1e-6)
     np.testing.assert_allclose(variance, some.var(axes), rtol=1e-4 if outlier else 1e-5, atol=least**2)
 
 

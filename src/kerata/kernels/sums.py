@@ -96,11 +96,15 @@ def moments_of_features(x: jax.Array, count: int | jax.Array, shares: jax.Array 
     first = lax.slice_in_dim(blocks, 0, 1, axis=axis + 1)
     apart_from_first = blocks - first
     linear, square = add_along((apart_from_first, jnp.square(apart_from_first)), axis + 1)
-    means = _flat(jnp.squeeze(first, axis + 1) + linear / part)
+    firsts = _flat(jnp.squeeze(first, axis + 1))
+    # By their distances from the very first pixel, which are small where the pixels are alike, however far they are from 0.
+    means = firsts - firsts[:1] + _flat(linear) / part
     within = _flat(square - jnp.square(linear) / part)
     weights = jnp.ones(len(means), x.dtype) if shares is None else _for_terms(shares.astype(x.dtype), means)
     mean = weights @ means * (part / count)
-    return mean, weights @ (within + part * jnp.square(means - mean)) / count
+    variance = weights @ (within + part * jnp.square(means - mean)) / count
+    # All rows may be left out.
+    return mean + firsts[0] * (1 if shares is None else jnp.sum(weights) * part / count), variance
 
 
 @own_derivative(1)
