@@ -337,7 +337,7 @@ def test_moments_of_features(shape, offset, outlier):
     wide = jnp.asarray(x, jnp.float32)
     exact, axes = np.asarray(wide, np.float64), tuple(range(len(shape) - 1))
     count = exact[..., 0].size
-    # Sizes without a divisor up to 32 take two sweeps, and the mean's rounding, as of any sum of such numbers, is in the variance.
+    # Sizes without a divisor up to 32 take two sweeps; the mean's rounding, as of any sum of such numbers, is in the variance.
     least = (abs(offset) + 1) * (5e-7 if shape in ((6, 4), (3, 37, 41, 2)) else 1e-8)
     mean, variance = moments_of_features(wide, count)
     np.testing.assert_allclose(mean, exact.mean(axes), rtol=1e-4 if outlier else 3e-6, atol=1e-6)
