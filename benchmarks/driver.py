@@ -18,8 +18,6 @@ from pathlib import Path
 from benchmarks.works import BEFORE, IMPLEMENTATIONS, MODULES, PACKAGES, Work, shrink
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
 # More than a work has at a time, beside what it keeps.
 READY_BYTES = 3 << 30
 

@@ -18,7 +18,8 @@ turns, one repetition each, round after round, so that a slow minute of the mach
 the median and, in brackets, how many times as long as Kerata that is: **above 1, Kerata is faster**. A fit starts from
 fresh weights and is one whole `fit` call in steady state, unless the row says otherwise. The last column says how much
 of the machine other programs took meanwhile (the median repetition of whoever was disturbed most): with more than a
-few percent the figures are noisy.
+few percent the figures are noisy. Since 2026-11-30 the driver touches 3 GB of memory before each repetition, for everyone:
+a virtual machine may pay for each page that was given back to its host.
 """
 
 SEARCHES = """## How searches are measured

@@ -520,12 +520,15 @@ def test_a_long_call_ends_with_the_batch_that_is_under_way(monkeypatch, how):
         return is_ready(array)
 
     monkeypatch.setattr(runs, "is_ready", ask)
-    old = signal.signal(signal.SIGUSR1, lambda *_: None)
+    # What is started in the background may have Ctrl-C ignored.
+    handlers = {signal.SIGUSR1: lambda *_: None, signal.SIGINT: signal.default_int_handler}
+    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with pytest.raises(KeyboardInterrupt) if how == "Ctrl-C" else contextlib.nullcontext():
             model.fit(x, x[:, :1], batch_size=8, verbose=0)
     finally:
-        signal.signal(signal.SIGUSR1, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)
     done = int(model.optimizer.iterations) - 8
     assert asked and all(np.isfinite(w).all() for w in model.get_weights())
     # A signal that nobody takes for an end ends nothing.

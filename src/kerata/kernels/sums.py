@@ -76,9 +76,9 @@ def sums_of_features(arrays: Sequence[jax.Array]) -> jax.Array:
 def moments_of_features(x: jax.Array, count: int | jax.Array, shares: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
     """Mean and variance of x (rows, ..., features) over all axes but the last: (features,) each.
 
-    One sweep gives both for blocks of neighbours, by the distances from the first of a block, which lies no further from
-    the block's mean than the block is wide; the blocks' moments are then put together. As exact as two sweeps, and half
-    the time.
+    One sweep gives both for blocks of neighbours, by the distances from the first of a block; the blocks' moments are then
+    put together by the distances of their means from the very first pixel. It takes half the time of two sweeps, and does
+    not lose the variance of numbers that are far from 0: Chan, Golub and LeVeque (1983).
 
     Args:
         x: (rows, ..., features).
@@ -94,10 +94,9 @@ def moments_of_features(x: jax.Array, count: int | jax.Array, shares: jax.Array 
         return mean, sum_of_features(jnp.square(x - mean), shares) / count
     blocks = _in_blocks(x, axis, part)
     first = lax.slice_in_dim(blocks, 0, 1, axis=axis + 1)
-    apart_from_first = blocks - first
-    linear, square = add_along((apart_from_first, jnp.square(apart_from_first)), axis + 1)
+    distances = blocks - first
+    linear, square = add_along((distances, jnp.square(distances)), axis + 1)
     firsts = _flat(jnp.squeeze(first, axis + 1))
-    # By their distances from the very first pixel, which are small where the pixels are alike, however far they are from 0.
     means = firsts - firsts[:1] + _flat(linear) / part
     within = _flat(square - jnp.square(linear) / part)
     weights = jnp.ones(len(means), x.dtype) if shares is None else _for_terms(shares.astype(x.dtype), means)
