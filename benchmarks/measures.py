@@ -61,6 +61,26 @@ def repeat_fit(job: dict, work: Work) -> Callable[[int], dict]:
     return repetition
 
 
+def repeat_steps(job: dict, work: Work) -> Callable[[int], dict]:
+    """What a step takes: a long fit less a short one, so that what each fit takes once does not count."""
+    make, x, y = prepare(job, work)
+    trainer = make(job["implementation"], work, x, y)
+    few = work.samples // 4
+
+    def repetition(number: int) -> dict:
+        trainer.reset(number)
+        short, _ = timed(lambda: trainer.fit(few))
+        trainer.reset(number)
+        long, result = timed(trainer.fit)
+        step = (long - short) * work.batch / (work.samples - few)
+        return {
+            "measures": {"a step": 1000 * step, "a fit beside its steps": long - step * work.samples / work.batch},
+            "losses": [result],
+        }
+
+    return repetition
+
+
 def repeat_predict(job: dict, work: Work) -> Callable[[int], dict]:
     """The latency of `predict` on one sample, as the median of many calls."""
     make, x, y = prepare(job, work)
@@ -178,5 +198,5 @@ def measure_peak(job: dict, work: Work) -> dict:
     return {"measures": {"peak": peak(), "peak beyond imports and data": peak() - before}, "losses": [result]}
 
 
-REPEATED = {"fit": repeat_fit, "predict": repeat_predict, "fresh": repeat_fresh}
+REPEATED = {"fit": repeat_fit, "steps": repeat_steps, "predict": repeat_predict, "fresh": repeat_fresh}
 ONCE = {"first": measure_first, "sizes": measure_sizes, "memory": measure_memory, "peak": measure_peak}

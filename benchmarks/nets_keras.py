@@ -120,14 +120,15 @@ class Trainer:
             variable.assign(np.zeros(variable.shape, np.asarray(variable).dtype))
         self.model.optimizer.learning_rate = rate
 
-    def fit(self) -> tuple[float, float]:
+    def fit(self, samples: int | None = None) -> tuple[float, float]:
+        """A fit of the first samples; of all by default."""
         verbose = {} if self.work.progress else {"verbose": 0}
         epochs, callbacks = self.work.epochs, []
         if self.work.planned:
             callbacks = [self.keras.callbacks.LambdaCallback(on_epoch_end=self.stop)]
             epochs = self.work.planned
         history = self.model.fit(
-            self.x, self.y, batch_size=self.work.batch, epochs=epochs, callbacks=callbacks, **verbose
+            self.x[:samples], self.y[:samples], batch_size=self.work.batch, epochs=epochs, callbacks=callbacks, **verbose
         ).history
         return history["loss"][-1], history["accuracy"][-1]
 

@@ -135,8 +135,9 @@ class Trainer:
         else:
             self.optimizer = torch.optim.Adam(parameters, lr=1e-3, eps=1e-7, fused=True)
 
-    def fit(self) -> tuple[float, float]:
-        samples, batch = len(self.x), self.work.batch
+    def fit(self, samples: int | None = None) -> tuple[float, float]:
+        """A fit of the first samples; of all by default."""
+        samples, batch = samples or len(self.x), self.work.batch
         self.model.train()
         for _ in range(self.work.epochs):
             total = torch.zeros((), device=DEVICE)

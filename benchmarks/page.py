@@ -16,7 +16,8 @@ Each implementation does the same work in a process of its own: same data, same 
 rates, float32, loss and accuracy kept over each epoch. It prepares and warms up by itself; then the processes take
 turns, one repetition each, round after round, so that a slow minute of the machine falls on all of them. A cell holds
 the median and, in brackets, how many times as long as Kerata that is: **above 1, Kerata is faster**. A fit starts from
-fresh weights and is one whole `fit` call in steady state, unless the row says otherwise. The last column says how much
+fresh weights and is one whole `fit` call in steady state, unless the row says otherwise; a step is what a long fit takes
+more than a short one, for each step that it has more. The last column says how much
 of the machine other programs took meanwhile (the median repetition of whoever was disturbed most): with more than a
 few percent the figures are noisy. Since 2026-11-30 the driver touches 3 GB of memory before each repetition, for everyone:
 a virtual machine may pay for each page that was given back to its host.
