@@ -82,6 +82,13 @@ CONVOLUTIONS = {
     "groups, strided": ((8, 7), (3, 2), (2, 2), "VALID", (1, 1), 8, 4, 2),
     "depthwise": ((7, 6), (3, 3), (1, 1), "SAME", (1, 1), 5, 5, 5),
     "depthwise, multiplied": ((8, 6), (3, 3), (2, 2), "SAME", (1, 1), 3, 6, 3),
+    "depthwise, strided": ((9, 8), (3, 3), (2, 2), "SAME", (1, 1), 5, 5, 5),
+    "depthwise, stride beyond the window": ((11, 8), (2, 2), (3, 4), "VALID", (1, 1), 4, 4, 4),
+    "depthwise, longer than two strides": ((15, 6), (7, 2), (3, 1), "SAME", (1, 1), 6, 6, 6),
+    "depthwise, padding cut off": ((9, 8), (3, 3), (2, 1), ((-1, 0), (4, -2)), (1, 1), 4, 4, 4),
+    "depthwise, dilated and strided": ((12, 10), (3, 3), (2, 3), ((2, 1), (0, 4)), (2, 1), 5, 5, 5),
+    "depthwise, strided sequence": ((11,), (3,), (2,), ((2, 1),), (1,), 4, 4, 4),
+    "depthwise, strided volume": ((5, 4, 6), (2, 3, 2), (1, 2, 2), "SAME", (1, 1, 1), 3, 3, 3),
     "sequence": ((11,), (3,), (1,), "VALID", (1,), 12, 5, 1),
     "causal": ((11,), (3,), (1,), ((4, 0),), (2,), 4, 5, 1),
     "long sequence window": ((15,), (8,), (3,), "SAME", (1,), 6, 5, 1),
@@ -103,7 +110,9 @@ def test_convolution_equals_its_plain_form(case):
     assert_same(*both_forms(operation, x, kernel))
 
 
-@pytest.mark.parametrize("case", ["first layer", "deep", "strided, pixels left over", "groups", "depthwise", "causal"])
+@pytest.mark.parametrize(
+    "case", ["first layer", "deep", "strided, pixels left over", "groups", "depthwise", "depthwise, strided", "causal"]
+)
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=["inputs", "kernels", "both"])
 def test_convolution_of_a_population(case, axes):
     x, kernel, operation = make_convolution(case)
@@ -126,7 +135,7 @@ def test_convolution_of_a_population_of_populations():
     assert_same(plain, fast)
 
 
-@pytest.mark.parametrize("case", ["deep", "strided", "groups", "depthwise"])
+@pytest.mark.parametrize("case", ["deep", "strided", "groups", "depthwise", "depthwise, strided"])
 def test_convolution_derived_twice(case):
     """The gradient of the squared gradient, as in a gradient penalty."""
     x, kernel, operation = make_convolution(case)
@@ -142,7 +151,7 @@ def test_convolution_derived_twice(case):
     assert_same(results["plain"], results["fast"], 2e-3)
 
 
-@pytest.mark.parametrize("case", ["first layer", "deep", "depthwise"])
+@pytest.mark.parametrize("case", ["first layer", "deep", "depthwise", "depthwise, strided"])
 def test_convolution_in_half_precision(case):
     x, kernel, operation = make_convolution(case)
     x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
@@ -218,6 +227,8 @@ POOLINGS = {
     "a window too large to write out": ((10, 9), (9, 9), (1, 1), "SAME"),
     "large windows side by side": ((19, 9), (9, 9), None, "VALID"),
     "longer than two strides": ((9, 11), (5, 4), (2, 1), "SAME"),
+    "more pixels than a byte counts": ((41, 16), (20, 16), None, "VALID"),
+    "long sequence": ((600,), (300,), None, "VALID"),
 }
 
 
@@ -408,6 +419,7 @@ def test_no_sum_takes_windows(kind):
 FORWARD = {
     "convolution": lambda x: convolution(x, numbers(1, 3, 2, 3, 4), (2, 1), "SAME"),
     "by itself": lambda x: convolution(x, numbers(1, 3, 2, 1, 6), (1, 1), "VALID", groups=3),
+    "by itself, strided": lambda x: convolution(x, numbers(1, 3, 2, 1, 3), (2, 1), "SAME", groups=3),
     "kernel": lambda x: convolution(numbers(1, 2, 6, 5, 2), x[0, :3, :2, None][:, :, [0, 0]], (1, 1)),
     "enlarged": lambda x: transposed_convolution(x, numbers(1, 3, 2, 4, 3), (2, 1), [(1, 1), (0, 1)], (1, 1)),
     "largest": lambda x: max_pool(x, (3, 2), (2, 2), "SAME"),

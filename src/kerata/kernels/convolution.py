@@ -14,7 +14,6 @@ written here in that order (`NHWC`, `HWIO`), and the training loop runs them at 
 # pyright: reportUnknownMemberType=false
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -29,6 +28,7 @@ from kerata.kernels.primitives import Shape, define, members_first
 from kerata.kernels.products import kernel_gradient_of_pixels, product_with_transposed
 from kerata.kernels.sums import sums_of_features
 from kerata.kernels.typed import Primitive, bilinear_gradients, bind, map_rows
+from kerata.kernels.windows import Windows, to_pixels, window_slices
 
 # Up to so many numbers under the kernel, a sum of shifted copies beats the packing of patches for a product.
 DIRECT_TAPS = 32
@@ -196,8 +196,24 @@ def form_input_gradient(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> 
         channels, filters = kernel.shape[-2:]
         small = product_with_transposed(g.reshape(-1, filters), kernel.reshape(channels, filters))
         return pad_pixels(small.reshape(*g.shape[:-1], channels), pads, geometry.strides)
+    if is_woven(geometry, kernel):
+        return weave(geometry, g, kernel)
     turned = turning(geometry.groups)(kernel)
     return slide(g, turned, ones, pads, geometry.strides, geometry.dilation, geometry.groups)
+
+
+def is_woven(geometry: Geometry, kernel: jax.Array) -> bool:
+    """Whether the pixels of a gradient are so far apart that most of what a kernel turned round would meet is zeros."""
+    is_by_itself = geometry.groups == kernel.shape[-1] > 1 and kernel.shape[-2] == 1
+    terms = math.prod((k - 1) // s + 1 for k, s in zip(geometry.kernel, geometry.strides))
+    return is_by_itself and math.prod(geometry.strides) > 1 == math.prod(geometry.dilation) and terms <= DIRECT_TAPS
+
+
+def weave(geometry: Geometry, g: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The input's gradient where every channel is by itself: no pixel meets a zero that lies between two others."""
+    weights = kernel.reshape(*geometry.kernel, kernel.shape[-1]).astype(jnp.promote_types(g.dtype, jnp.float32))
+    windows = Windows(geometry.kernel, geometry.strides, geometry.pads, geometry.picture)
+    return to_pixels(windows, g, kernel=weights).astype(g.dtype)
 
 
 def pads_of_input_gradient(geometry: Geometry) -> list[tuple[int, int]]:
@@ -381,17 +397,6 @@ def crop(
     if all(s in (slice(None), slice(0, size)) for s, size in zip(slices, x.shape)):
         return x, tuple((int(low), int(high)) for low, high in pads)
     return x[tuple(slices)], tuple(rest)
-
-
-def window_slices(x: jax.Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[jax.Array]:
-    """For every tap of the window, row by row, the pixels that it meets: (batch, *output, channels) each."""
-    output = [(size - (k - 1) * d - 1) // s + 1 for size, k, s, d in zip(x.shape[1:-1], window, strides, dilation)]
-    slices: list[jax.Array] = []
-    for tap in itertools.product(*(range(k) for k in window)):
-        first = [t * d for t, d in zip(tap, dilation)]
-        last = [f + (out - 1) * s + 1 for f, out, s in zip(first, output, strides)]
-        slices.append(lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), (1, *strides, 1)))
-    return slices
 
 
 def sum_taps(

@@ -10,7 +10,7 @@ or a sum over a small window is also the maximum or the sum of a few strided sli
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,17 +18,13 @@ import numpy as np
 from jax import lax
 
 from kerata.kernels.compiler import prefers_fast_form
-from kerata.kernels.convolution import standardize_padding, window_slices
+from kerata.kernels.convolution import standardize_padding
 from kerata.kernels.primitives import linear, transposed
 from kerata.kernels.typed import bind, own_derivative
-
-Sizes = tuple[int, ...]
-Pads = tuple[tuple[int, int], ...]
+from kerata.kernels.windows import Pads, Sizes, Windows, to_pixels, window_slices
 
 # A window of more pixels than this would make a program too long to be worth its compilation.
 WRITTEN_OUT = 64
-# Stands where no window has won.
-NO_TAP = 255
 
 
 def max_pool(
@@ -111,22 +107,6 @@ def plain_sum_pool(x: jax.Array, window: Sequence[int], strides: Sequence[int], 
     return lax.reduce_window(x, np.zeros((), x.dtype), lax.add, *window_arguments(window, strides, pads))
 
 
-class Windows(NamedTuple):
-    """All that is fixed of a pooling: how the windows lie over the pictures."""
-
-    window: Sizes
-    strides: Sizes
-    pads: Pads
-    picture: Sizes
-
-    @property
-    def output(self) -> Sizes:
-        return tuple(
-            (size + low + high - k) // s + 1
-            for size, (low, high), k, s in zip(self.picture, self.pads, self.window, self.strides)
-        )
-
-
 @own_derivative(0)
 def largest(windows: Windows, x: jax.Array) -> jax.Array:
     return functools.reduce(jnp.maximum, slices_of(windows, x, lowest(x.dtype)))
@@ -148,9 +128,9 @@ def slices_of(windows: Windows, x: jax.Array, filling: np.ndarray) -> list[jax.A
 def largest_and_winner(windows: Windows, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The maximum, and the tap it came from: one byte, which the backward pass reads instead of x and y."""
     y, *others = slices_of(windows, x, lowest(x.dtype))
-    winner = jnp.zeros(y.shape, jnp.uint8)
+    winner = jnp.zeros(y.shape, jnp.int8)
     for tap, pixels in enumerate(others, start=1):
-        winner = jnp.where(pixels > y, jnp.uint8(tap), winner)
+        winner = jnp.where(pixels > y, jnp.int8(tap), winner)
         y = jnp.maximum(y, pixels)
     return y, winner
 
@@ -172,9 +152,7 @@ def sum_windows(windows: Windows, x: jax.Array) -> jax.Array:
 def spread(windows: Windows, *winner_and_g: jax.Array) -> jax.Array:
     """What the windows give to their pixels: to all of them, or each to the pixel under its winner."""
     *winner, g = winner_and_g
-    dx = gather_windows(windows.window, windows.strides, g, *winner)
-    edges = [(-low, size + low - have, 0) for size, (low, _), have in zip(windows.picture, windows.pads, dx.shape[1:-1])]
-    return lax.pad(dx, jnp.zeros((), dx.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    return to_pixels(windows, g, *winner)
 
 
 def of_output(windows: Windows, *shapes: Sizes) -> Sizes:
@@ -191,35 +169,3 @@ _picked = linear("window_winners", pick, of_output)
 _spread_winners = linear("spread_winners", spread, of_picture)
 transposed(_sums, _spread_sums, sum_windows, spread)
 transposed(_picked, _spread_winners, pick, spread)
-
-
-def gather_windows(window: Sizes, strides: Sizes, g: jax.Array, winner: jax.Array | None = None) -> jax.Array:
-    """What the windows give to their pixels, from the first window's first on: to all of them, or to the winner's tap.
-
-    A pixel lies in the window that begins less than a stride before it, and in as many before that as the window reaches:
-    a sum of as many terms, in each of which the pixels between two strides ask for a tap of their own.
-    """
-    nothing = jnp.zeros((), g.dtype)
-    reach = [(k - 1) // s for k, s in zip(window, strides)]
-    size = [out + r for out, r in zip(g.shape[1:-1], reach)]
-    apart = (g.shape[0], *(n for total in size for n in (total, 1)), g.shape[-1])
-    edges = [(0, 0, 0), *((r, r, 0) for r in reach), (0, 0, 0)]
-    padded = [lax.pad(g, nothing, edges)] + ([] if winner is None else [lax.pad(winner, np.uint8(NO_TAP), edges)])
-    dx = nothing
-    for back in np.ndindex(*(r + 1 for r in reach)):
-        first = (0, *(r - b for r, b in zip(reach, back)), 0)
-        last = (g.shape[0], *(f + n for f, n in zip(first[1:], size)), g.shape[-1])
-        given, *won = (lax.slice(one, first, last).reshape(apart) for one in padded)
-        taps = taps_at(window, strides, back)
-        dx = dx + jnp.where(won[0] == taps if won else taps != NO_TAP, given, nothing)
-    return dx.reshape(g.shape[0], *(n * s for n, s in zip(size, strides)), g.shape[-1])
-
-
-def taps_at(window: Sizes, strides: Sizes, back: Sizes) -> np.ndarray:
-    """The tap under which each pixel of a stride lies in the window so many strides before: (1, 1, stride, 1, stride, 1)."""
-    places = np.indices(strides)
-    offsets = [place + b * s for place, b, s in zip(places, back, strides)]
-    inside = np.all([offset < k for offset, k in zip(offsets, window)], axis=0)
-    clipped = tuple(np.minimum(offset, k - 1) for offset, k in zip(offsets, window))
-    taps = np.where(inside, np.ravel_multi_index(clipped, window), NO_TAP).astype(np.uint8)
-    return taps.reshape(1, *(n for s in strides for n in (1, s)), 1)
