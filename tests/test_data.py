@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse
 
 import kerata
+from kerata.data.datasets import Dataset
 from kerata.data.samples import standardize_arrays
 from kerata.data.sources import is_batches, standardize_source
 from kerata.engine.random import SORTED, epoch_orders
@@ -496,3 +497,12 @@ def test_numbered_batches_can_be_looped_over_once():
 
     assert list(Five()) == [0, 1, 2, 3, 4]
     assert list(itertools.islice(Endless(), 7)) == list(range(7))
+
+
+@pytest.mark.parametrize(
+    "rows", [lambda x: (x[:2], x), lambda x: (x, x[:1]), lambda x: x[0, 0]], ids=["first", "second", "none"]
+)
+def test_elements_of_uneven_rows_are_not_taken_apart(rows):
+    data = Dataset(lambda: iter([np.zeros((3, 2), "float32")] * 2), 2).map(rows)
+    with pytest.raises(ValueError, match="the same number of rows"):
+        list(data.unbatch())

@@ -54,6 +54,16 @@ def test_two_classes_with_one_output(logits):
     np.testing.assert_allclose(worst.probabilities, [[1 / (1 + np.exp(-1)), 1 / (1 + np.exp(1))]], rtol=1e-5)
 
 
+@pytest.mark.parametrize(("from_logits", "taken"), [(True, [1, 1, 0]), (False, [0, 1, 0])])
+def test_two_classes_with_one_output_are_told_by_the_loss(from_logits, taken):
+    """Logits of 0 to 1 look like probabilities, and one sample must not hang on the others."""
+    model, x = says([[0.3], [0.9], [-0.5 if from_logits else 0.2]])
+    model.compile("sgd", kerata.losses.BinaryCrossentropy(from_logits=from_logits))
+    for part in ([0, 1, 2], [0], [1], [2]):
+        found = diagnosis.confusion_matrix(model, x[part], [1] * len(part))
+        assert found.counts[1, 1] == sum(taken[n] for n in part)
+
+
 def test_worst_mistakes_come_first():
     model, x = says([*SURE, [0.99, 0.005, 0.005]])
     found = diagnosis.worst_mistakes(model, x, [*TRUE, 1], class_names=["a", "b", "c"])
@@ -72,7 +82,8 @@ def test_logits_of_classes_are_made_probabilities():
 @pytest.mark.parametrize(
     ("y", "names", "words"),
     [(None, None, "targets are needed"), ([0, 1], None, "each has a target"), (TRUE, ["a"], "must name 3 classes"),
-     ([-1, 1, 0, 0], None, "from 0 on")],
+     ([-1, 1, 0, 0], None, "from 0 on"), ([0.5, 1, 2, 0], None, "from 0 on"),
+     ([[1, 1, 0]] * 4, None, "several labels at once"), (["a", "b", "c", "a"], None, "numbers classes")],
 )  # fmt: skip
 def test_words(y, names, words):
     model, x = says(SURE)
@@ -80,13 +91,13 @@ def test_words(y, names, words):
         diagnosis.confusion_matrix(model, x, y, names)
 
 
-def linear(filters=4, classes=3, nested=False):
+def linear(filters=4, classes=3, nested=False, head="softmax"):
     """Maps, their means, and a linear layer: its maps weighed by hand."""
     convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name="maps")
     base = [kerata.Input((8, 8, 3)), convolution]
     start = [kerata.Sequential(base, name="base")] if nested else base[1:]
     return kerata.Sequential(
-        [kerata.Input((8, 8, 3)), *start, layers.GlobalAveragePooling2D(), layers.Dense(classes, "softmax", name="head")]
+        [kerata.Input((8, 8, 3)), *start, layers.GlobalAveragePooling2D(), layers.Dense(classes, head, name="head")]
     )
 
 
@@ -113,6 +124,27 @@ def test_heat_where_the_network_is_sure():
     found = diagnosis.grad_cam(model, PICTURES)
     assert found.scores.min() > 0.99 and found.maps.max() == 1
     assert found.classes.tolist() == model.predict(PICTURES, verbose=0).argmax(1).tolist()
+
+
+@pytest.mark.parametrize(("bias", "sure"), [(0.3, 0.574443), (-3.0, 0.952574)])
+def test_heat_of_a_logit(bias, sure):
+    model = linear(classes=1, head=None)
+    model.compile("sgd", kerata.losses.BinaryCrossentropy(from_logits=True))
+    model.get_layer("head").set_weights([np.full((4, 1), 1e-6), [bias]])
+    found = diagnosis.grad_cam(model, PICTURES)
+    assert found.classes.tolist() == [int(bias > 0)] * 6 and found.names == ("0", "1")
+    np.testing.assert_allclose(found.scores, sure, rtol=1e-4)
+
+
+def test_heat_in_half_precision_where_nothing_speaks_for_a_class():
+    before = kerata.config.dtype_policy()
+    kerata.config.set_dtype_policy("mixed_float16")
+    try:
+        model = linear()
+    finally:
+        kerata.config.set_dtype_policy(before)
+    model.get_layer("head").set_weights([-np.ones((4, 3)), np.zeros(3)])
+    assert diagnosis.grad_cam(model, PICTURES).maps.max() == 0
 
 
 def test_heat_is_as_large_as_the_pictures_and_of_subclasses_too():
@@ -154,6 +186,10 @@ def built(channels):
         (lambda m: diagnosis.grad_cam(m, PICTURES, "map"), "Did you mean 'maps'"),
         (lambda m: diagnosis.grad_cam(m, PICTURES, "head"), "must give maps"),
         (lambda m: diagnosis.grad_cam(m, PICTURES, classes=3), "from 0 to 2"),
+        (lambda m: diagnosis.grad_cam(m, PICTURES, classes=[0, 1]), "one for each picture"),
+        (lambda m: diagnosis.grad_cam(m, PICTURES, 5), "the name of one, is needed"),
+        (lambda m: diagnosis.grad_cam(kerata.Model(m.inputs, [m.output, m.output]), PICTURES), "one output is needed"),
+        (lambda m: diagnosis.confusion_matrix(kerata.Model(m.inputs, [m.output] * 2), PICTURES, TRUE), "one output is needed"),
         (lambda m: diagnosis.filters(m.get_layer("head")), "filters of two dimensions"),
         (lambda m: diagnosis.activations(m, PICTURES, layers.Dense(2)), "not called"),
     ],

@@ -4,6 +4,7 @@
 """
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import folder_cases as cases
 import kerata
 import picture_cases
 from kerata.data.pixels import decoded, finished, pixels
-from kerata.data.resizing import resized
+from kerata.data.resizing import fitted, resized
 from kerata.data.shuffling import shuffled
 from kerata.legacy import tfkeras2
 
@@ -47,6 +48,32 @@ def read(folder, **how):
 
 
 # As Keras does it
+
+
+# (height, width) of a picture and of the result, then the rows and columns that are not filled up, as TensorFlow 2.21 has them.
+FILLED = [
+    ((10, 23), (30, 30), (13, 30)),
+    ((4608, 768), (224, 224), (224, 37)),
+    ((768, 4608), (30, 30), (5, 29)),
+    ((375, 500), (150, 150), (112, 150)),
+]
+
+
+@pytest.mark.parametrize(("picture", "wanted", "left"), FILLED)
+def test_pictures_are_filled_up_in_the_precision_of_tensorflow(picture, wanted, left):
+    made = fitted(np.ones((*picture, 1), np.uint8), *wanted, "bilinear", pad=True)[..., 0]
+    assert (int(made.any(1).sum()), int(made.any(0).sum())) == left and made.shape == wanted
+
+
+def test_each_walk_through_repeated_files_begins_one_pass_more_as_in_tensorflow(folder):
+    def labels(data):
+        return [int(one) for _, y in data for one in y]
+
+    plain = read(folder / "pictures", seed=5, batch_size=2)
+    passes = [labels(plain) for _ in range(8)]
+    repeated = read(folder / "pictures", seed=5, batch_size=2).repeat(2)
+    assert [labels(repeated) for _ in range(3)] == [passes[n] + passes[n + 1] for n in (0, 3, 6)]
+    assert len({tuple(one) for one in passes}) > 4
 
 
 @pytest.mark.parametrize(("kind", "name"), ROWS)
@@ -207,6 +234,48 @@ def test_what_was_read_once_is_read_no_more(photos, tmp_path, cache):
     for path in data.file_paths:
         Path(path).unlink()
     np.testing.assert_array_equal(next(iter(data))[0], first)
+
+
+@pytest.fixture
+def small_files():
+    """No file may be longer than 5,000 bytes, as where a disk is full."""
+    resource = pytest.importorskip("resource", reason="files have no largest size here")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_without_room_for_what_is_kept(photos, tmp_path, small_files):
+    with pytest.raises(OSError) as error:
+        read(photos, cache=tmp_path / "kept.npy")
+    assert "cache=False keeps none" in error.value.__notes__[0] and not (tmp_path / "kept.npy").exists()
+
+
+def test_a_disk_without_room_for_changed_pictures_has_whole_ones(photos, tmp_path, small_files):
+    target = tmp_path / "made"
+    target.mkdir()
+    draws = np.random.default_rng(0).integers(0, 256, (4, 60, 60, 3))
+    for size in (20, 60):
+        flow = kerata.preprocessing.image.ImageDataGenerator().flow(draws[:, :size, :size], save_to_dir=target)
+        if size == 20:
+            next(flow)
+    with pytest.raises(OSError) as error:
+        next(flow)
+    assert "could not be written to save_to_dir" in error.value.__notes__[0]
+    found = [np.asarray(Image.open(path)).shape for path in target.iterdir()]
+    assert found == [(20, 20, 3)] * 4
+    with pytest.raises(OSError):
+        utils.save_img(target / "large.png", draws[0])
+    assert len(list(target.iterdir())) == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_no_picture(photos):
+    os.mkfifo(photos / "ant" / "pipe.jpg")
+    with pytest.warns(UserWarning, match="are no pictures"):
+        data = read(photos)
+    assert len(data.file_paths) == 8
 
 
 def test_both_parts_have_files_of_their_own(photos, tmp_path):

@@ -229,3 +229,16 @@ def test_states_of_several_generators_have_places_of_their_own():
     tree["non_trainable_variables"]["seed_generator_1"]["seed_generator_state"] = np.array([5, 6], "uint32")
     model.set_state_tree(tree)
     assert [v.numpy().tolist() for v in model.non_trainable_variables][1] == [5, 6]
+
+
+@pytest.mark.parametrize("shape", [(None, None, 3), (8, None, 3)])
+def test_a_model_of_one_size_is_called_on_an_input_of_open_size(shape):
+    inner = kerata.Input((8, 8, 3))
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, kernel_initializer="ones")(inner))
+    base = kerata.Model(inner, pooled)
+    outer = kerata.Input(shape)
+    model = kerata.Model(outer, layers.Dense(2, kernel_initializer="ones")(base(outer)))
+    x = np.ones((2, 8, 8, 3), "float32")
+    assert model.output_shape == (None, 2) and model.predict(x, verbose=0).tolist() == [[108, 108]] * 2
+    with pytest.raises(ValueError, match="incompatible"):
+        model.predict(x[:, :7], verbose=0)

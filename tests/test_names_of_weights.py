@@ -1,5 +1,6 @@
 """The names that weights had in each era, and the paths of today. Those of `tf.keras` were read from tf_keras 2.21."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -107,3 +108,50 @@ def test_name_of_a_variable_of_tensorflow():
     tf = build("tfkeras2")[""]
 
     assert (tf.Variable(1.0, name="x").name, tf.Variable(1.0).name) == ("x:0", "Variable:0")
+
+
+def test_weights_and_models_without_names_are_numbered():
+    def names(library):
+        library.utils.clear_session()
+
+        class Linear(library.layers.Layer):
+            def build(self, shape):
+                self.w, self.b = self.add_weight(shape=(shape[-1], 2)), self.add_weight(shape=(2,))
+
+            def call(self, x):
+                return x @ self.w + self.b
+
+        model = library.Sequential([library.Input((3,)), Linear()])
+        rule = library.optimizers.SGD(0.1, momentum=0.5)
+        rule.build(model.trainable_variables)
+        found = [v.path for v in (*model.weights, *rule.variables)]
+
+        def functional():
+            inputs = library.Input((3,))
+            return library.Model(inputs, library.layers.Dense(1)(inputs)).name
+
+        found += [functional(), functional()]
+        later = library.Sequential([library.layers.Dense(2)])
+        found.append(functional())
+        later(np.ones((2, 3), "float32"))
+        later.add(library.layers.Dense(2))
+        later.pop()
+        return [*found, functional()]
+
+    assert names(kerata) == names(keras)
+
+
+def test_weights_without_names_are_left_out_of_decay_by_theirs():
+    class Linear(kerata.layers.Layer):
+        def build(self, shape):
+            self.w, self.b = (self.add_weight(shape=(2,), initializer="ones") for _ in range(2))
+
+        def call(self, x):
+            return x * self.w + self.b
+
+    model = kerata.Sequential([kerata.Input((2,)), Linear()])
+    rule = kerata.optimizers.SGD(0.1, weight_decay=0.5)
+    rule.exclude_from_weight_decay(var_names=[f"{model.layers[0].b.name}$"])
+    model.compile(rule, lambda y, p: 0 * kerata.ops.sum(p))
+    model.fit(np.zeros((2, 2)), np.zeros((2, 2)), verbose=0)
+    assert [float(w[0]) for w in model.get_weights()] == pytest.approx([0.95, 1.0])

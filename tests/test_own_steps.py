@@ -577,3 +577,41 @@ def test_compute_loss_makes_one_number_of_a_loss_without_reduction():
         history = model.fit(x, y, epochs=2, batch_size=3, shuffle=False, verbose=0).history["loss"]
         found.append([*history, *np.concatenate(model.get_weights(), None)])
     np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["built", "build"])
+def test_what_is_built_is_not_called_for_a_step_of_ones_own(how):
+    """A generator is called with what it makes pictures of, and trained with pictures."""
+
+    def run(library):
+        class Generating(library.Model):
+            def __init__(self):
+                super().__init__()
+                self.dense, self.seen = library.layers.Dense(4), library.metrics.Mean(name="seen")
+                if how == "built":
+                    self.dense.build((None, 3))
+                    self.built = True
+
+            metrics = property(lambda self: [self.seen])
+
+            def call(self, noise):
+                return self.dense(noise)
+
+            def train_step(self, state, data):
+                measured = self.seen.stateless_update_state(state[3], data[0].sum())
+                return {"seen": self.seen.stateless_result(measured)}, (*state[:3], measured)
+
+            def test_step(self, state, data):
+                measured = self.seen.stateless_update_state(state[2], data[0].max())
+                return {"seen": self.seen.stateless_result(measured)}, (*state[:2], measured)
+
+        model = Generating()
+        if how == "build":
+            model.build((None, 3))
+        model.compile("adam")
+        pictures = np.arange(32, dtype="float32").reshape(8, 2, 2)
+        history = model.fit(pictures, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+        return history, model.evaluate(pictures, batch_size=4, verbose=0, return_dict=True)
+
+    ours, theirs = run(kerata), run(keras)
+    assert ours[0]["seen"] == pytest.approx(theirs[0]["seen"]) and ours[1] == pytest.approx(theirs[1])

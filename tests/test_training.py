@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import optax
 import pandas as pd
@@ -542,3 +543,49 @@ def test_cursors_have_their_stop_where_a_program_looks_for_it():
     program.halt(cursor)
     assert [int(program.stop_at(jnp.asarray(cursor), jnp.int32(i))) for i in range(20)] == [0] * 20
     assert cursor[2] == 5
+
+
+def outcome_of(library, hook, group):
+    stop = type(
+        "Stop", (library.callbacks.Callback,), {hook: lambda self, *_, **__: setattr(self.model, "stop_training", True)}
+    )
+    model = library.Sequential([library.Input((2,)), library.layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=group)
+    x = np.ones((12, 2), "float32")
+    history = model.fit(x, x[:, :1], batch_size=4, epochs=3, verbose=0, callbacks=[stop()]).history
+    return int(model.optimizer.iterations), len(history["loss"])
+
+
+@pytest.mark.parametrize("group", [1, 2])
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end"])
+def test_whoever_stops_before_the_first_batch_gets_that_one(hook, group):
+    assert outcome_of(kerata, hook, group) == outcome_of(keras, hook, group) == (group, 1)
+
+
+def test_compile_keeps_the_losses_and_measures_of_before():
+    def histories(library):
+        model = library.Sequential([library.Input((2,)), library.layers.Dense(1, kernel_initializer="ones")])
+        x, y = np.ones((6, 2), "float32"), np.ones((6, 1), "float32")
+
+        def fit(*args, **kwargs):
+            model.compile(*args, **kwargs)
+            return model.fit(x, y, verbose=0).history
+
+        made = [fit("sgd", "mse", metrics=["mse"], loss_weights=0.5), fit("sgd"), fit("adam", "mae"), fit("sgd", metrics=[])]
+        return [*made, fit("sgd", weighted_metrics=["mae"]), fit("sgd", loss_weights=3.0)]
+
+    ours, theirs = histories(kerata), histories(keras)
+    assert [list(one) for one in ours] == [list(one) for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        for name, value in one.items():
+            assert value == pytest.approx(other[name], rel=1e-5)
+
+
+def test_old_models_are_compiled_anew():
+    from kerata.legacy import tfkeras2
+
+    model = tfkeras2.Sequential([tfkeras2.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    assert list(model.fit(x, x[:, :1], verbose=0).history) == ["loss"]

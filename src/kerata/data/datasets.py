@@ -20,6 +20,7 @@ from kerata.data.elements import (
     as_given,
     as_row,
     batches,
+    common_length,
     common_spec,
     groups,
     leaves,
@@ -283,7 +284,7 @@ class Dataset:
 
         def given(source: Iterator[Any]) -> Iterator[Any]:
             for element in source:
-                for row in builtins.range(len(leaves(element)[0])):
+                for row in builtins.range(common_length(element)):
                     yield map_leaves(lambda one, row=row: as_row(one, row), element)
 
         rows = {one.shape[0] for one in leaves(self._spec)} if self._spec is not None and self._size >= 0 else {None}

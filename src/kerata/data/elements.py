@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
+from kerata.base.checks import message
 from kerata.base.types import DTypeLike
 
 T = TypeVar("T")
@@ -198,6 +199,15 @@ def as_arrays(value: object) -> object:
 def as_row(column: HasRows, row: int) -> object:
     found = column[row]
     return found if isinstance(found, np.ndarray) or hasattr(found, "is_ragged") else alone(found, column.dtype)
+
+
+def common_length(element: object) -> int:
+    """How many rows each array of an element has."""
+    shapes = [np.shape(one) if not hasattr(one, "is_ragged") else (len(one),) for one in leaves(element)]
+    lengths = {shape[0] if shape else None for shape in shapes}
+    if None in lengths or len(lengths) != 1:
+        raise ValueError(message("unbatch", "all arrays of an element must have the same number of rows", {"shapes": shapes}))
+    return lengths.pop() or 0
 
 
 def groups(source: Iterable[T], count: int, drop_remainder: bool = False) -> Iterator[list[T]]:

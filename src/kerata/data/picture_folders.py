@@ -214,8 +214,11 @@ class PictureFiles:
         return (np.array(numbers) for numbers in groups(self.order(), self.batch_size or GROUP))
 
     def batches(self) -> Iterator[Any]:
-        """The batches of a pass."""
-        jobs = (Job(numbers, self.how, self.group) for numbers in self.passes())
+        """The batches of a pass, which counts from now on, whether they are read or not."""
+        return self._batches_of(self.passes())
+
+    def _batches_of(self, passes: Iterator[np.ndarray]) -> Iterator[Any]:
+        jobs = (Job(numbers, self.how, self.group) for numbers in passes)
         for job in ahead(functools.partial(Job.begin, reader=self.reader), jobs, AHEAD):
             if job.there.any():
                 yield self._batch_of(job)
@@ -233,7 +236,10 @@ class PictureFiles:
 
     def pictures(self) -> Iterator[Any]:
         """The pictures of a pass, one by one."""
-        for batch in self.batches():
+        return self._pictures_of(self.batches())
+
+    def _pictures_of(self, batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
             if self.label_mode is None:
                 yield from batch
             else:

@@ -12,6 +12,7 @@ import numpy as np
 from kerata.base.checks import KindError, check_choice, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.refusals import MissingFile, refusing
+from kerata.base.replacing import replace_file
 from kerata.ops.image import resize
 
 if TYPE_CHECKING:
@@ -173,7 +174,11 @@ def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs) 
     if picture.mode == "RGBA" and file_format == "jpeg":
         warnings.warn(message("save_img", "JPEG knows no opacity: the picture is written without it"), stacklevel=2)
         picture = picture.convert("RGB")
-    picture.save(path, format=file_format, **kwargs)
+    if not isinstance(path, (str, os.PathLike)):
+        picture.save(path, format=file_format, **kwargs)
+        return
+    with replace_file(path, sync=False, tidy=False) as part:
+        picture.save(part, format=file_format, **kwargs)
 
 
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last"):

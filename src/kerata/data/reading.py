@@ -138,7 +138,7 @@ class Kept:
                 say(f"kerata: {name}: {count} pictures, once read, are kept in memory ({_in_mb(size)}; cache=False: not).")
         # Memory that nobody writes to is not taken.
         if isinstance(where, str) and where != "auto":
-            self.rows = np.lib.format.open_memmap(where, "w+", np.dtype(dtype), (count, *shape))
+            self.rows = rows_of_file(where, np.dtype(dtype), (count, *shape), name)
         else:
             self.rows = np.empty((count, *shape), dtype)
 
@@ -152,6 +152,22 @@ class Kept:
         if rows is not None and array.shape == rows.shape[1:] and array.dtype == rows.dtype:
             rows[number] = array
             self.there[number] = True
+
+
+def rows_of_file(path: str, dtype: np.dtype[Any], shape: tuple[int, ...], name: str) -> np.ndarray:
+    """An array that lies in a new file, which has all of its room: a disk that fills later would end the process."""
+    is_new = not os.path.exists(path)
+    try:
+        rows = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            with open(path, "rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    except OSError as error:
+        if is_new:
+            Path(path).unlink(missing_ok=True)
+        error.add_note(f"{name}: pictures could not be kept in cache={path!r}; cache=False keeps none.")
+        raise
+    return rows
 
 
 def _in_mb(size: int) -> str:
@@ -238,6 +254,9 @@ def without_strangers(paths: Sequence[str], owner: str) -> list[bool]:
 def is_picture(path: str) -> bool:
     """Whether a file begins as a picture does."""
     try:
+        # A pipe would be waited for.
+        if not os.path.isfile(path):
+            return False
         with open(path, "rb") as file:
             if file.read(16).startswith(BEGINNINGS):
                 return True

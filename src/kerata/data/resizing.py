@@ -71,18 +71,26 @@ def resized(x: np.ndarray, height: int, width: int, method: str = "bilinear") ->
     return np.asarray(x, np.float32)
 
 
+whole = np.float32
+
+
 def fitted(x: np.ndarray, height: int, width: int, method: str, crop: bool = False, pad: bool = False) -> np.ndarray:
     """A picture in another size, its sides cut off or filled up with zeros so that nothing is distorted."""
     rows, columns = x.shape[:2]
     if crop:
-        high, wide = min(rows, int(columns * height / width)), min(columns, int(rows * width / height))
+        # In the precision of TensorFlow, whose sizes these are.
+        high, wide = (
+            min(rows, int(whole(columns * height) / whole(width))),
+            min(columns, int(whole(rows * width) / whole(height))),
+        )
         top, left = (rows - high) // 2, (columns - wide) // 2
         return resized(x[top : top + high, left : left + wide], height, width, method)
     if not pad:
         return resized(x, height, width, method)
-    ratio = max(columns / width, rows / height)
-    high, wide = max(1, math.floor(rows / ratio)), max(1, math.floor(columns / ratio))
-    top, left = max(0, math.floor((height - rows / ratio) / 2)), max(0, math.floor((width - columns / ratio) / 2))
+    ratio = max(whole(columns) / whole(width), whole(rows) / whole(height))
+    exact_high, exact_wide = whole(rows) / ratio, whole(columns) / ratio
+    high, wide = max(1, math.floor(exact_high)), max(1, math.floor(exact_wide))
+    top, left = (max(0, math.floor((whole(size) - exact) / 2)) for size, exact in ((height, exact_high), (width, exact_wide)))
     made = np.zeros((height, width, x.shape[2]), np.float32)
     made[top : top + high, left : left + wide] = resized(x, high, wide, method)
     return made

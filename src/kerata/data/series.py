@@ -52,8 +52,11 @@ class Windows:
         return (np.array(numbers) for numbers in groups(self.order(), self.batch_size or 1))
 
     def elements(self) -> Iterator[object]:
-        """The batches of a pass, or its windows."""
-        for numbers in self.passes():
+        """The batches of a pass, or its windows; it counts from now on, whether they are read or not."""
+        return self._elements_of(self.passes())
+
+    def _elements_of(self, passes: Iterator[np.ndarray]) -> Iterator[object]:
+        for numbers in passes:
             found = self.read(numbers)
             if self.batch_size is not None:
                 yield found

@@ -4,7 +4,7 @@ import functools
 import io
 import itertools
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -183,7 +183,11 @@ def datasets(
     for place, listing in enumerate(wanted.listings()):
         seed = wanted.seed if wanted.shuffle and not place else None
         orders = functools.partial(order_of, len(listing.paths), seed, buffer_of(batch_size), is_fixed, itertools.count())
-        start = functools.partial(elements, listing, read, wanted.label_mode, orders)
+
+        # A pass counts when it is begun, whether its files are read or not.
+        def start(listing: Listing = listing, orders: Callable[[], Iterable[int]] = orders) -> Iterator[Any]:
+            return elements(listing, read, wanted.label_mode, orders())
+
         mode = wanted.label_mode
         data = Dataset(start, len(listing.paths), spec if mode is None else (spec, listing.target_spec(mode)))
         data.class_names, data.file_paths = listing.class_names, listing.paths
@@ -191,14 +195,14 @@ def datasets(
     return made
 
 
-def elements(listing: Listing, read: Callable[[str], np.ndarray], mode: str | None, orders: Callable[[], Any]) -> Iterator[Any]:
+def elements(listing: Listing, read: Callable[[str], np.ndarray], mode: str | None, order: Iterable[int]) -> Iterator[Any]:
     """The files of a pass, read in threads."""
 
     def begin(job: tuple[int, list[Future[np.ndarray]]]) -> list[Future[np.ndarray]]:
         job[1].append(pool().submit(read, listing.paths[job[0]]))
         return job[1]
 
-    jobs: Iterator[tuple[int, list[Future[np.ndarray]]]] = ((number, []) for number in orders())
+    jobs: Iterator[tuple[int, list[Future[np.ndarray]]]] = ((number, []) for number in order)
     for number, work in ahead(begin, jobs, AHEAD):
         found = work[0].result()
         if mode is None:

@@ -207,28 +207,60 @@ def judge(model: Model, x: Data, y: Data | None, batch_size: int) -> Judged:
         targets = np.concatenate([np.asarray(batch[1]) for batch in batches])
     else:
         inputs, targets = np.asarray(x), np.asarray(y)
-    scores = np.asarray(model.predict(cast(Data, inputs), batch_size=batch_size, verbose=0))
+    scores = rows_of_numbers(model.predict(cast(Data, inputs), batch_size=batch_size, verbose=0))
     if scores.ndim != 2 or len(targets) != len(inputs):
         received = {"outputs": scores.shape, "targets": targets.shape, "inputs": inputs.shape}
         raise ValueError(
             message(owner, "a classifier gives one row of numbers for each sample, and each has a target", received)
         )
-    binary = scores.shape[1] == 1
-    if targets.ndim > 1 and targets.shape[-1] > 1:
-        targets = targets.argmax(axis=-1)
-    labels = np.round(targets.reshape(-1)).astype(np.int64)
-    if len(labels) != len(inputs) or labels.min(initial=0) < 0:
-        expected = "targets must be numbers of classes from 0 on, or one-hot rows"
-        raise ValueError(message(owner, expected, {"targets": targets.shape, "the smallest": labels.min(initial=0)}))
-    if binary:
-        # What lies outside of 0 to 1 is no probability: the border of logits is 0.
-        odds = scores[:, 0].astype(np.float64)
-        right = odds if odds.min(initial=0) >= 0 and odds.max(initial=0) <= 1 else 1 / (1 + np.exp(-odds))
+    labels = labels_of(targets)
+    if scores.shape[1] == 1:
+        right = probabilities_of(model, scores[:, 0])
         scores = np.stack([1 - right, right], axis=1)
     elif scores.min(initial=0) < 0 or not np.allclose(scores.sum(axis=1), 1, atol=1e-2):
         raised = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores = raised / raised.sum(axis=1, keepdims=True)
     return Judged(inputs, labels, scores)
+
+
+def rows_of_numbers(outputs: object) -> HostArray:
+    """What a model with one output gives."""
+    if isinstance(outputs, (list, tuple, dict)):
+        raise ValueError(message("diagnosis", "a classifier with one output is needed", {"outputs": len(outputs)}))
+    return np.asarray(outputs)
+
+
+def labels_of(targets: HostArray) -> HostArray:
+    """Numbers of classes, from such numbers or from one-hot rows."""
+    owner, expected = "diagnosis", "targets must be numbers of classes from 0 on, or one-hot rows"
+    if targets.dtype.kind not in "biuf":
+        hint = "np.unique(y, return_inverse=True) numbers classes."
+        raise ValueError(message(owner, expected, {"type of the targets": targets.dtype.name}, hint))
+    count = len(targets)
+    if targets.ndim > 1 and targets.shape[-1] > 1:
+        sums = targets.sum(axis=-1)
+        if targets.ndim > 2 or not np.allclose(sums, 1, atol=1e-3):
+            received = {"shape": targets.shape, "sums of rows": f"{sums.min():g} to {sums.max():g}"}
+            raise ValueError(message(owner, f"{expected}; of several labels at once nothing is known", received))
+        return targets.argmax(axis=-1)
+    labels = targets.reshape(-1)
+    if len(labels) != count or labels.min(initial=0) < 0 or np.any(labels != np.round(labels)):
+        received = {"shape": targets.shape, "from": labels.min(initial=0), "to": labels.max(initial=0)}
+        raise ValueError(message(owner, expected, received))
+    return labels.astype(np.int64)
+
+
+def probabilities_of(model: Model, scores: HostArray) -> HostArray:
+    """The probabilities of the second of two classes, of which a model gives a single number each.
+
+    Whether that is a logit, its loss says; where it does not, what lies outside of 0 to 1 is no probability.
+    """
+    odds = scores.astype(np.float64)
+    is_logit = getattr(model.loss, "from_logits", None)
+    if is_logit is None:
+        is_logit = bool(odds.min(initial=0) < 0 or odds.max(initial=0) > 1)
+    # Neither end overflows.
+    return np.exp(-np.logaddexp(0, -odds)) if is_logit else odds
 
 
 def _batches_of(x: Data) -> Iterable[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from kerata.base.config import image_data_format
 from kerata.base.display import new_figure
 from kerata.base.types import PathLike
 from kerata.data.samples import Data, standardize_arrays
-from kerata.diagnosis.classified import as_seen, draw_pictures, names_of, saved
+from kerata.diagnosis.classified import as_seen, draw_pictures, names_of, probabilities_of, rows_of_numbers, saved
 from kerata.engine.scope import Scope, noted
 from kerata.engine.types import Array, HostArray, Tree
 from kerata.layers.layer import Layer
@@ -89,7 +89,7 @@ class Heat:
         maps: float of shape (pictures, height, width), from 0 to 1 in each picture.
         inputs: the pictures.
         classes: the number of the class for each picture.
-        scores: what the network gave for it.
+        scores: what the network gave for it; of two classes with one output, the probability.
         layer: the name of the layer whose maps were weighed.
         names: of the classes.
     """
@@ -137,22 +137,29 @@ def grad_cam(
     pictures = np.asarray(x)
     if pictures.ndim != 4:
         raise ValueError(message("grad_cam", "pictures are needed, the samples first", {"x": pictures.shape}))
-    outputs = np.asarray(score_of(model, pictures)[0])
+    outputs = rows_of_numbers(score_of(model, pictures)[0])
     if outputs.ndim != 2:
         raise ValueError(
             message("grad_cam", "a classifier gives one row of numbers for each picture", {"outputs": outputs.shape})
         )
     single = outputs.shape[1] == 1
-    chosen = (outputs[:, 0] > 0.5).astype(np.int64) if single else outputs.argmax(axis=1)
+    if single:
+        second = probabilities_of(model, outputs[:, 0])
+        outputs = np.stack([1 - second, second], axis=1)
+    chosen = outputs.argmax(axis=1)
     if classes is not None:
+        if np.shape(classes) not in ((), (len(pictures),)):
+            received = {"classes": np.shape(classes), "pictures": len(pictures)}
+            raise ValueError(message("grad_cam", "`classes` must be one number, or one for each picture", received))
         chosen = np.broadcast_to(np.asarray(classes, np.int64), len(pictures))
-    count = 2 if single else outputs.shape[1]
+    count = outputs.shape[1]
     if len(chosen) and not 0 <= chosen.min() <= chosen.max() < count:
         raise ValueError(message("grad_cam", f"`classes` must be numbers from 0 to {count - 1}", {"classes": classes}))
     found = last_maps(model, pictures) if layer is None else layer_of(model, layer)
     maps, slopes = maps_and_slopes(model, pictures, found, chosen, single)
     last = getattr(found, "data_format", None) or image_data_format()
     spatial = (1, 2) if last == "channels_last" else (2, 3)
+    maps, slopes = maps.astype(np.float32), slopes.astype(np.float32)
     warm = np.maximum((maps * slopes.mean(axis=spatial, keepdims=True)).sum(axis=3 if spatial == (1, 2) else 1), 0)
     warm = warm / np.maximum(warm.max(axis=(1, 2), keepdims=True), 1e-12)
     size = pictures.shape[1:3] if image_data_format() == "channels_last" else pictures.shape[2:4]
@@ -160,8 +167,7 @@ def grad_cam(
     size = pictures.shape[1:3] if pictures.shape[-1] in (1, 3, 4) else size
     full = np.asarray(jax.image.resize(warm, (len(warm), *size), "linear"))
     rows = np.arange(len(pictures), dtype=np.int64)
-    scores = np.where(chosen == 1, outputs[:, 0], 1 - outputs[:, 0]) if single else outputs[rows, chosen]
-    return Heat(full, pictures, chosen, scores, found.name, names_of(class_names, count))
+    return Heat(full, pictures, chosen, outputs[rows, chosen], found.name, names_of(class_names, count))
 
 
 def maps_and_slopes(
@@ -217,11 +223,12 @@ def watched(layer: Layer, change: Callable[[Array], Array]) -> Iterator[None]:
 
 def layer_of(model: Model, layer: Layer | str) -> Layer:
     """A layer of a model, or of a model in it, by its name."""
-    if not isinstance(layer, str):
+    if isinstance(layer, Layer):
         return layer
     named = {one.name: one for one in layers_within(model)}
     if layer not in named:
-        raise ValueError(message("diagnosis", "there is no such layer", {"layer": layer}, did_you_mean(layer, list(named))))
+        hint = did_you_mean(layer, list(named)) if isinstance(layer, str) else "A layer, or the name of one, is needed."
+        raise ValueError(message("diagnosis", "there is no such layer", {"layer": layer}, hint))
     return named[layer]
 
 

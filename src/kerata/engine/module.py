@@ -6,13 +6,11 @@ Nothing is registered and no container is wrapped: an attribute, a list, a tuple
 import enum
 import functools
 import inspect
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from kerata.base import registry
 from kerata.base.arguments import binding
-from kerata.base.blocks import Within, ambient
 from kerata.base.checks import UnableError, did_you_mean, message
 from kerata.base.serialization import describing, deserialize_keras_object, serialize_keras_object
 from kerata.base.types import Plain, is_dict, is_list_or_tuple
@@ -20,36 +18,8 @@ from kerata.dialects import hint
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.variable import Variable
 
-_counts: dict[str, int] = defaultdict(int)
-_naming = ambient()
 # What holds no parts; most attributes are of these types.
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-
-
-def count_name(base: str) -> int:
-    """How many names were made of this one before."""
-    count = _counts[base]
-    _counts[base] += 1
-    return count
-
-
-def auto_name(base: str) -> str:
-    """`dense`, `dense_1`, `dense_2`: a new name in the process; within a block of `naming`, what is made of the base there."""
-    made: Callable[[str], str] | None = getattr(_naming, "made", None)
-    if made is not None:
-        return made(base)
-    count = count_name(base)
-    return base if count == 0 else f"{base}_{count}"
-
-
-def naming(made: Callable[[str], str]) -> Within:
-    """A block in which who gets no name is called otherwise, as in another era."""
-    return Within(_naming, made=made)
-
-
-def forget_names() -> None:
-    """Starts counting names anew, as `clear_session` does."""
-    _counts.clear()
 
 
 class shown:

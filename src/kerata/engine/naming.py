@@ -1,14 +1,17 @@
-"""Names around: what the paths of variables begin with."""
+"""Names: those that who gets none is given, and those around, which the paths of variables begin with."""
 
 import contextlib
-from collections.abc import Generator
+from collections import defaultdict
+from collections.abc import Callable, Generator
 from typing import Self
 
-from kerata.base.blocks import ambient
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.base.types import Slashed
 
 _local = ambient()
+_counts: dict[str, int] = defaultdict(int)
+_naming = ambient()
 
 
 def is_name(value: object) -> bool:
@@ -82,3 +85,29 @@ def current_path() -> str:
 
 def _names() -> list[str]:
     return _local.__dict__.setdefault("names", [])
+
+
+def count_name(base: str) -> int:
+    """How many names were made of this one before."""
+    count = _counts[base]
+    _counts[base] += 1
+    return count
+
+
+def auto_name(base: str) -> str:
+    """`dense`, `dense_1`, `dense_2`: a new name in the process; within a block of `naming`, what is made of the base there."""
+    made: Callable[[str], str] | None = getattr(_naming, "made", None)
+    if made is not None:
+        return made(base)
+    count = count_name(base)
+    return base if count == 0 else f"{base}_{count}"
+
+
+def naming(made: Callable[[str], str]) -> Within:
+    """A block in which who gets no name is called otherwise, as in another era."""
+    return Within(_naming, made=made)
+
+
+def forget_names() -> None:
+    """Starts counting names anew, as `clear_session` does."""
+    _counts.clear()

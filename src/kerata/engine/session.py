@@ -2,7 +2,7 @@
 
 import gc
 
-from kerata.engine.module import forget_names
+from kerata.engine.naming import forget_names
 from kerata.engine.program import forget_programs
 
 

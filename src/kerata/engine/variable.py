@@ -27,7 +27,7 @@ from kerata.base.registry import home_of
 from kerata.base.serialization import read_tensors_by, resolve
 from kerata.base.types import DTypeLike, Owner, ShapeLike
 from kerata.engine.mistakes import Blame
-from kerata.engine.naming import current_path
+from kerata.engine.naming import auto_name, current_path
 from kerata.engine.placement import HERE
 from kerata.engine.scope import current_scope, probe_of, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
@@ -154,7 +154,7 @@ class Variable:
     ):
         if not isinstance(cast(object, name), (str, type(None))) or "/" in (name or ""):
             raise KindError(message("Variable", "`name` must be a text without '/'", {"name": name}))
-        self.name = name or "variable"
+        self.name = name or auto_name("variable")
         self.path = f"{around}/{self.name}" if (around := current_path()) else self.name
         # As it was made, and as it stands now: freezing a layer, or a weight, changes no order.
         self.made_trainable = self._trainable = bool(trainable)

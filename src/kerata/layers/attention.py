@@ -14,7 +14,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import PartialShape
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.module import auto_name
+from kerata.engine.naming import auto_name
 from kerata.engine.policy import DTypePolicyMap
 from kerata.engine.random import SeedGenerator
 from kerata.engine.symbolic import infer

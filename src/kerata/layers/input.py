@@ -6,7 +6,8 @@ from typing import Any
 from kerata.base.checks import KindError, message
 from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike, Owner, PartialShapeLike
-from kerata.engine.module import Look, auto_name
+from kerata.engine.module import Look
+from kerata.engine.naming import auto_name
 from kerata.engine.symbolic import Node, SymbolicTensor
 from kerata.engine.variable import standardize_dtype
 from kerata.layers.layer import Layer

@@ -17,8 +17,8 @@ from kerata.base.config import dtype_policy
 from kerata.dialects import hint
 from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
-from kerata.engine.module import Look, auto_name, parts
-from kerata.engine.naming import current_path, is_name, name_scope, open_name
+from kerata.engine.module import Look, parts
+from kerata.engine.naming import auto_name, current_path, is_name, name_scope, open_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted

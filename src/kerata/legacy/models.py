@@ -79,6 +79,8 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     counts_optimizer = False
     # Until Keras 3, the operations that make masks stood in no graph.
     counts_masks = False
+    # Until Keras 3, `compile` began anew.
+    __compiles_on__ = False
     measures_where_targets_are = True
     input_shape = modern.Model.input_shape
     output_shape = modern.Model.output_shape

@@ -1,5 +1,7 @@
 """The names that weights had: `dense/kernel:0`, and `dense_1_W:0` in Keras 1. Programs choose weights by them."""
 
+import re
+
 from kerata.engine.naming import current_path
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
@@ -85,7 +87,7 @@ def name_of_path(path: str, hidden: set[tuple[str, str]]) -> str:
     """
     *above, word = path.split("/")
     kept = [part for before, part in zip(["", *above], above, strict=False) if (before, part) not in hidden]
-    return "/".join([*kept, "Variable" if word == "variable" else word]) + ":0"
+    return "/".join([*kept, re.sub(r"^variable(_\d+)?$", "Variable", word)]) + ":0"
 
 
 class Naming:

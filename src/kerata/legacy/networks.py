@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Callable
 
 import kerata
-from kerata.engine.module import naming
+from kerata.engine.naming import naming
 from kerata.legacy import imagenet
 from kerata.legacy.contents import adopt
 from kerata.legacy.once import once

@@ -13,7 +13,7 @@ from kerata.base import registry
 from kerata.base.types import Slashed
 from kerata.dialects import Row, translate_arguments
 from kerata.dialects.special import FINISHES
-from kerata.engine.module import count_name
+from kerata.engine.naming import count_name
 
 
 class Spelling(type):

@@ -13,7 +13,8 @@ from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Owner, like_sequence
-from kerata.engine.module import Module, auto_name
+from kerata.engine.module import Module
+from kerata.engine.naming import auto_name
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import note, noted
 from kerata.engine.types import Array, TensorLike, Tree

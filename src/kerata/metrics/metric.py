@@ -14,8 +14,8 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Plain
 from kerata.engine.mistakes import Blame
-from kerata.engine.module import Module, auto_name, parts
-from kerata.engine.naming import name_scope
+from kerata.engine.module import Module, parts
+from kerata.engine.naming import auto_name, name_scope
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.variable import Variable

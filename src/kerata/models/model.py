@@ -11,8 +11,8 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.registry import builtin
 from kerata.base.serialization import describing, deserialize_keras_object
 from kerata.base.types import PartialShape, is_list_or_tuple
-from kerata.engine.module import Look, auto_name, shown
-from kerata.engine.naming import name_scope
+from kerata.engine.module import Look, shown
+from kerata.engine.naming import auto_name, name_scope
 from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic, infer
 from kerata.layers.layer import Layer
@@ -181,11 +181,11 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         return self._need_graph("inputs").match_inputs(inputs, self)
 
     def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
-        """Symbolic outputs; a graph called on its own shapes knows them already."""
+        """Symbolic outputs; a graph knows them already, of its own shapes and of those that leave open what it fixes."""
         if self._graph is not None and args:
             given = self._graph.match_inputs(args[0], self)
             starts = self._graph.starts(args[0])
-            known = all(g.shape == t.shape for g, t in zip(given, starts, strict=True) if g is not None)
+            known = all(_is_open(g.shape, t.shape) for g, t in zip(given, starts, strict=True) if g is not None)
             if known and all(noted(leaf, "mask") is None for leaf in flatten(args[0])):
                 return jax.tree.map(_twin, self._graph.outputs_tree)
             made = super().compute_output_spec(*args, **kwargs)
@@ -295,6 +295,12 @@ def _takes_graph(cls: type) -> bool:
     kinds = {p.kind for p in inspect.signature(cls.__init__).parameters.values()}
     passes = inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD in kinds
     return passes or inspect.unwrap(cls.__init__) is inspect.unwrap(Model.__init__)
+
+
+def _is_open(given: PartialShape, own: PartialShape) -> bool:
+    """Whether a shape is a graph's own, but for sizes that it leaves open, of other axes than that of samples."""
+    sizes = zip(given[1:], own[1:], strict=True) if len(given) == len(own) else ()
+    return given[:1] == own[:1] and len(given) == len(own) and all(size in (None, fixed) for size, fixed in sizes)
 
 
 def _twin(tensor: SymbolicTensor) -> SymbolicTensor:

@@ -10,7 +10,7 @@ from kerata.base.serialization import describing, deserialize_keras_object, seri
 from kerata.base.types import PartialShape
 from kerata.data.border import Border
 from kerata.engine.module import Look
-from kerata.engine.naming import open_name
+from kerata.engine.naming import count_name, open_name
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -49,6 +49,7 @@ class Sequential(Model):
             )
         super().__init__(trainable=trainable, name=name)
         self._add_all(layers or ())
+        self._count_graph()
         if not trainable:
             self.trainable = False
 
@@ -75,6 +76,12 @@ class Sequential(Model):
     def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Adds a layer at the end."""
         self._add(layer, {other.name for other in self._layers})
+        self._count_graph()
+
+    def _count_graph(self) -> None:
+        """In Keras the layers are a nameless functional model within, a new one whenever they change: names go on from it."""
+        if self._tail is not None:
+            count_name("functional")
 
     def _add_all(self, layers: Iterable[Any]) -> None:
         """Adds layers; their names are gathered once."""
@@ -142,6 +149,7 @@ class Sequential(Model):
             self._graph = None
             if self._layers:
                 self._tail = cast(Tensors, self._layers[-1].inbound_nodes[-1].outputs)
+                self._count_graph()
             else:
                 self.built = False
         return layer
@@ -184,6 +192,7 @@ class Sequential(Model):
         self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
         try:
             self._extend()
+            self._count_graph()
         except NotImplementedError:
             # A layer of a user's own that says no shape of its output.
             self._input = self._graph = None

@@ -18,8 +18,8 @@ from kerata.base.serialization import deserialize_keras_object, serialize_keras_
 from kerata.constraints import constrain
 from kerata.dialects import hint
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.module import Look, auto_name
-from kerata.engine.naming import name_scope
+from kerata.engine.module import Look
+from kerata.engine.naming import auto_name, name_scope
 from kerata.engine.scope import Scope, current_scope, in_scope
 from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.types import Array, Scalar

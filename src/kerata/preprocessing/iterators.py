@@ -12,6 +12,7 @@ from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.config import floatx, standardize_data_format
 from kerata.base.display import say
 from kerata.base.refusals import MissingFile
+from kerata.base.replacing import replace_file
 from kerata.base.types import DTypeLike, Owner, PathLike
 from kerata.data.pictures import array_to_img
 from kerata.data.pydataset import FixedRows, PyDataset
@@ -245,7 +246,8 @@ class Pictures(Iterator):
             if not there[row]:
                 continue
             try:
-                array_to_img(pictures[row], self.data_format).save(path)
+                with replace_file(path, sync=False, tidy=False) as part:
+                    array_to_img(pictures[row], self.data_format).save(part)
             except OSError as error:
                 error.add_note(f"ImageDataGenerator: a changed picture could not be written to save_to_dir: {path}")
                 raise

@@ -35,7 +35,7 @@ def train(
     try:
         epoch = initial_epoch = max(initial_epoch, callbacks.epochs_done)
         while epoch < epochs:
-            if quiet and (several := run.room(epochs - epoch)) > 1:
+            if quiet and not model.stop_training and (several := run.room(epochs - epoch)) > 1:
                 began = time.perf_counter()
                 rows, interrupted = run.several(epoch, several, seed, epochs)
                 seconds = (time.perf_counter() - began) / len(rows)

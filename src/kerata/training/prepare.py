@@ -168,7 +168,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     if model._graph is not None:
         model._match_inputs(inputs)
         outputs = model._graph.outputs_tree
-    elif calls_only_parts(model, made):
+    elif calls_only_parts(model, made, method):
         outputs = []
     else:
         outputs = trace_outputs(model, inputs)
@@ -213,11 +213,16 @@ def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tre
     made.track_parts()
 
 
-def calls_only_parts(model: TrainedModel, made: Compilation) -> bool:
-    """Whether a step of a user's own calls the parts, which are built, of a model without `call` (networks that compete)."""
-    parts = model._flatten_layers(include_self=False)
-    own = overrides(model, "train_step") and not model._has_call and not made.objective.is_given and not made.measures.is_given
-    return own and bool(parts) and all(layer.built for layer in parts)
+def calls_only_parts(model: TrainedModel, made: Compilation, method: str) -> bool:
+    """Whether a step of a user's own says what is called with the data, and nothing has to be built for it.
+
+    So it is where the model was said to be built, or has no `call` (networks that compete): inputs of `call` may be others.
+    """
+    own = {"fit": "train_step", "evaluate": "test_step"}.get(method)
+    if own is None or not overrides(model, own) or made.objective.is_given or made.measures.is_given:
+        return False
+    parts = model._flatten_layers(include_self=model._has_call)
+    return bool(parts) and all(layer.built for layer in parts)
 
 
 def keeps_batch_size(model: TrainedModel) -> bool:

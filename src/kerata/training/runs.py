@@ -166,7 +166,9 @@ class Run:
                 if batchwise and done % group == 0:
                     begin(done)
                 left = chunk.count - position
-                count = min(group - done % group, left) if batchwise else pace.batches(left, self.memory)
+                # Whoever asks for the end before the first batch gets that one, as in Keras.
+                alone = batchwise or self._is_stopped()
+                count = min(group - done % group, left) if alone else pace.batches(left, self.memory)
                 began, known = time.perf_counter(), len(self.prepared.programs)
                 self.expected = pace.seconds(count)
                 out = self.advance(chunk, position, position + count, fresh)

@@ -83,6 +83,8 @@ class Trainer(StepMethods):
     """
 
     output_names: list[str] | None
+    # Whether `compile` keeps the losses and the measures of before where it is given none.
+    __compiles_on__ = True
     # Whether inputs go into the first of `layers` as they are, where there is no graph yet.
     feeds_first_layer = False
     # Whether layers learn that they are trained though the model's `call` has no `training` to hear it.
@@ -154,11 +156,13 @@ class Trainer(StepMethods):
 
         Args:
             optimizer: a name, an optimizer, or any `optax.GradientTransformation`.
-            loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output. A function
+            loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output; that of the
+                last `compile`, with its weights, where none is given. A function
                 or loss of your own in the place of a structure of outputs gets that structure, and a list may hold one for
                 several outputs beside those of its parts: `[joint, {"a": "mse"}]`.
             loss_weights: a number for each output, list or dict.
-            metrics: measures, for one output or for each; they ignore sample weights.
+            metrics: measures, for one output or for each; they ignore sample weights. Those of the last `compile` where neither
+                these nor `weighted_metrics` are given, none for `[]`.
             weighted_metrics: measures that use sample weights.
             run_eagerly: whether batches run as Python, operation by operation, so that the code of losses, layers and measures
                 of your own sees numbers: for looking into them, and for sizes that depend on numbers. It is many times slower.
@@ -174,6 +178,11 @@ class Trainer(StepMethods):
         scaled = bool(scaled and not isinstance(fresh, optimizers.LossScaleOptimizer))
         if scaled:
             fresh = optimizers.LossScaleOptimizer(fresh, name="loss_scale_optimizer")
+        before = self._compilation if self.__compiles_on__ else None
+        if loss is None and before is not None:
+            loss, loss_weights = before.arguments["loss"], before.arguments["loss_weights"]
+        if metrics is None and weighted_metrics is None and before is not None:
+            metrics, weighted_metrics = before.arguments["metrics"], before.arguments["weighted_metrics"]
         arguments = {
             "optimizer": optimizer,
             "loss": loss,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from kerata.base.checks import check_choice, check_positive_int
 from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object
-from kerata.engine.module import Module, auto_name
+from kerata.engine.module import Module
+from kerata.engine.naming import auto_name
 from kerata.layers.layer import Layer
 from kerata.layers.pictures import DataLayer
 from kerata.layers.preprocessing import Discretization, Hashing, IntegerLookup, Normalization, Rescaling, StringLookup

@@ -1,12 +1,17 @@
 """Several augmentations after each other: fixed, or drawn from many."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from kerata import random
 from kerata.base.checks import check_positive_int
 from kerata.base.limits import take_work
 from kerata.base.registry import builtin
+from kerata.engine.types import Array
 from kerata.layers.augmentation.base import INTERPOLATIONS, Augmentation, as_tuple, check_ends, check_mode, check_range
 from kerata.layers.augmentation.colours import (
     RandomBrightness,
@@ -17,6 +22,13 @@ from kerata.layers.augmentation.colours import (
 )
 from kerata.layers.augmentation.geometry import RandomRotation, RandomShear, RandomTranslation
 from kerata.layers.augmentation.tones import AutoContrast, Equalization, RandomPosterization, RandomSharpness, Solarization
+
+T = TypeVar("T")
+
+
+def one_of(branches: Sequence[Callable[[T], T]], number: Array, x: T) -> T:
+    """What the branch of a number makes of x. Where the number is known, the others are not even traced."""
+    return jax.lax.switch(number, branches, x) if isinstance(number, Tracer) else branches[int(number)](x)
 
 
 @builtin("layers")
@@ -169,7 +181,7 @@ class RandAugment(Augmentation):
 
         branches = [branch(name) for name in self.CHANGES]
         for number in range(self.num_ops):
-            images = jax.lax.switch(jnp.asarray(transformation["layer_idxes"])[number], branches, images)
+            images = one_of(branches, jnp.asarray(transformation["layer_idxes"])[number], images)
         return images
 
 
@@ -270,7 +282,7 @@ class AugMix(RandAugment):
             for depth, drawn in enumerate(draws):
                 branches = [self._branch(name, drawn[name], method) for name in self.names]
                 number = jnp.asarray(transformation["layer_idxes"])[chain, depth]
-                found = jax.lax.switch(number, [*branches, lambda x: x], found)
+                found = one_of([*branches, lambda x: x], number, found)
             mixed = mixed + found * transformation["chain_mixing_weights"][chain]
         return (weight * images + (1 - weight) * mixed).astype(self.compute_dtype)
 

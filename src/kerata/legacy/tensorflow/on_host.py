@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.engine.module import auto_name
+from kerata.engine.naming import auto_name
 from kerata.engine.symbolic import SymbolicTensor, has_symbolic
 from kerata.layers.preprocessing.host import HostLayer
 from kerata.legacy.tensorflow.calls import Function

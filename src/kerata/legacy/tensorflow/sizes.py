@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata import backend
-from kerata.engine.module import auto_name
+from kerata.engine.naming import auto_name
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, getitem, run_nodes, sort_nodes, traceable
 from kerata.engine.types import HostArray, TensorLike
 from kerata.legacy.tensorflow.tensor import plain
