@@ -441,6 +441,17 @@ def test_replace_file_after_an_error(tmp_path):
     assert list_tree(tmp_path) == {"model.keras": b"old"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_replace_file_writes_to_what_is_no_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replace_file(pipe) as part:
+        part.write_bytes(b"new")
+    assert os.read(reader, 10) == b"new" and [one.name for one in tmp_path.iterdir()] == ["pipe"] and not pipe.is_file()
+    os.close(reader)
+
+
 def test_replace_file_follows_a_link(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "model").write_text("old")

@@ -27,7 +27,7 @@ def replace_file(target: str | os.PathLike[str], sync: bool = True, tidy: bool =
     target's mode and owner are kept.
 
     Args:
-        target: the file to make or replace. A link is followed.
+        target: the file to make or replace. A link is followed, and what is no file, such as `/dev/null`, written to.
         sync: wait until the disk has the bytes before renaming.
         tidy: remove what killed processes left in the folder.
 
@@ -40,6 +40,10 @@ def replace_file(target: str | os.PathLike[str], sync: bool = True, tidy: bool =
     """
     named, target = target, Path(os.path.realpath(target))
     before = look_at_target(named, target)
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        # A device or a pipe is written to, and stays.
+        yield target
+        return
     if tidy:
         remove_leftovers(target.parent)
     # The suffix stays, because some writers choose the format by it.
