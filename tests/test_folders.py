@@ -59,6 +59,27 @@ FILLED = [
 ]
 
 
+# What TensorFlow 2.21 gives where its precision decides: (method, size, size wanted, number of a pixel, its value).
+NEAR_A_BORDER = [
+    ("gaussian", 20, 150, 112, 208.635),
+    ("gaussian", 36, 30, 12, 208.635),
+    ("bicubic", 34, 299, 243, 201.683),
+    ("bicubic", 42, 299, 258, 62.978),
+]
+
+
+@pytest.mark.parametrize(("method", "size", "wanted", "number", "value"), NEAR_A_BORDER)
+def test_pixels_near_a_border_are_tensorflow_s(method, size, wanted, number, value):
+    picture = (np.arange(size) ** 2 % 251).astype(np.uint8)[:, None, None]
+    assert resized(picture, wanted, 1, method)[number, 0, 0] == pytest.approx(value, abs=2e-3)
+
+
+@pytest.mark.parametrize(("size", "wanted", "total"), [(10, 299, 1935100), (164, 150, 1444107), (346, 299, 5241437)])
+def test_nearest_pixels_are_tensorflow_s(size, wanted, total):
+    picture = (np.arange(size) ** 2 % 251).astype(np.uint8)[:, None, None]
+    assert resized(picture, wanted, 1, "nearest")[:, 0, 0] @ np.arange(wanted) == total
+
+
 @pytest.mark.parametrize(("picture", "wanted", "left"), FILLED)
 def test_pictures_are_filled_up_in_the_precision_of_tensorflow(picture, wanted, left):
     made = fitted(np.ones((*picture, 1), np.uint8), *wanted, "bilinear", pad=True)[..., 0]

@@ -55,8 +55,11 @@ def decoded(data: io.BytesIO, channels: int, at_least: tuple[int, int] | None = 
 @functools.lru_cache(256)
 def shares(size: int, wanted: int, channels: int) -> np.ndarray:
     """How far each pixel of the result lies behind the one that it begins with, along an axis: (wanted * channels,)."""
-    exact = (np.arange(wanted) + 0.5) * (size / wanted) - 0.5
-    return np.repeat(np.clip(exact - np.floor(exact + NUDGE), 0, 1).astype(np.float32), channels)
+    middles = np.arange(wanted) + 0.5
+    first = np.floor(middles * (size / wanted) - 0.5 + NUDGE)
+    # In TensorFlow's precision.
+    places = middles.astype(np.float32) * (np.float32(size) / np.float32(wanted)) - np.float32(0.5)
+    return np.repeat(np.clip(places - first, 0, 1).astype(np.float32), channels)
 
 
 class Corners(np.ndarray):

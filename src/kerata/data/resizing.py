@@ -7,6 +7,8 @@ import numpy as np
 
 METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 BETWEEN = 1024
+# What TensorFlow resizes with by one function, which works out for itself where pixels lie.
+ONE_FUNCTION = ("lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 RADII = {"bilinear": 1.0, "bicubic": 2.0, "lanczos3": 3.0, "lanczos5": 5.0, "gaussian": 1.5, "mitchellcubic": 2.0}
 
 
@@ -37,11 +39,15 @@ def taps(size: int, wanted: int, method: str) -> tuple[np.ndarray, np.ndarray]:
         numbers = np.floor(starts)[:, None] + np.arange(math.ceil(scale) + 1)
         weights = np.clip(np.minimum(ends[:, None], numbers + 1) - np.maximum(starts[:, None], numbers), 0, None)
     else:
-        places = (np.arange(wanted) + 0.5) * scale
+        # In the precision of TensorFlow a pixel is the next one, or lies at the end of a kernel, which is not 0 there, or just
+        # before it. One function of TensorFlow's has the size of a pixel the other way round.
+        middles, size_32, wanted_32 = (np.arange(wanted) + 0.5).astype(np.float32), np.float32(size), np.float32(wanted)
+        places = middles * (np.float32(1 / (wanted_32 / size_32)) if method in ONE_FUNCTION else size_32 / wanted_32)
         if method == "bicubic":
-            # TensorFlow looks the weights up in a table of so many places between two pixels.
-            first = np.floor(places - 0.5)
-            places = first + np.rint((places - 0.5 - first) * BETWEEN) / BETWEEN + 0.5
+            # The weights are looked up in a table of so many places between two pixels.
+            exact = places - np.float32(0.5)
+            first = np.floor(exact)
+            places = first + np.rint((exact - first) * np.float32(BETWEEN)).astype(np.float64) / BETWEEN + 0.5
         if method == "nearest":
             numbers, weights = np.floor(places)[:, None], np.ones((wanted, 1))
         else:
