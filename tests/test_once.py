@@ -102,9 +102,16 @@ def recurrent():
     return kerata.Sequential([below, layers.LSTM(3), layers.Dense(3, "softmax")]), X, V
 
 
+def normalized():
+    """Statistics that `adapt` has set are no part of what is trained."""
+    scale = layers.Normalization()
+    scale.adapt(X)
+    return kerata.Sequential([kerata.Input((12, 12, 3)), scale, base(), layers.Dense(3, "softmax")]), X, V
+
+
 CASES = [
-    plain, inference_asked_for, inline, first_layers_frozen, dropout_within, subclass, twice_with_more_inputs, masked_words,
-    recurrent,
+    plain, inference_asked_for, inline, normalized, first_layers_frozen, dropout_within, subclass, twice_with_more_inputs,
+    masked_words, recurrent,
 ]  # fmt: skip
 
 
@@ -218,6 +225,17 @@ def test_a_number_of_a_frozen_layer_that_is_changed_is_noticed():
             self.model.get_layer("leaky").negative_slope = 0.5
 
     compare(build, callbacks=[Changing()])
+
+
+def test_data_that_a_layer_is_adapted_to_anew_are_noticed():
+    def run(cache):
+        kerata.utils.set_random_seed(2)
+        model = normalized()[0]
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        again = kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: model.layers[0].adapt((2 + epoch) * X))
+        return model.fit(X, Y, epochs=4, batch_size=8, verbose=0, cache_frozen=cache, callbacks=[again]).history["loss"]
+
+    np.testing.assert_allclose(run(True), run(False), rtol=1e-5)
 
 
 def test_files_hold_all_weights(tmp_path):

@@ -321,9 +321,11 @@ def compute_once(
 
 
 def frozen_variables(plan: Plan) -> set[int]:
-    """The ids of variables that no training changes: of layers that are frozen, and weights that are."""
+    """The ids of variables that no training changes: of layers that are frozen, or adapted to data, and weights that are."""
     still = [
-        layer for layer in plan.model._flatten_layers() if not layer.trainable and not getattr(layer, "changes_frozen", False)
+        layer
+        for layer in plan.model._flatten_layers()
+        if hasattr(layer, "adapt") or (not layer.trainable and not getattr(layer, "changes_frozen", False))
     ]
     frozen = {id(v) for layer in still for v in layer.variables}
     return {id(v) for v in plan.others if v.made_trainable or id(v) in frozen}
