@@ -86,6 +86,12 @@ def test_pictures_are_filled_up_in_the_precision_of_tensorflow(picture, wanted, 
     assert (int(made.any(1).sum()), int(made.any(0).sum())) == left and made.shape == wanted
 
 
+@pytest.mark.parametrize(("picture", "wanted"), [((400, 3), (4, 300)), ((2, 500), (200, 3))])
+def test_a_cut_picture_has_a_row_at_least(picture, wanted):
+    made = fitted(np.ones((*picture, 1), np.uint8), *wanted, "bilinear", crop=True)
+    assert made.shape == (*wanted, 1) and (made == 1).all()
+
+
 def test_each_walk_through_repeated_files_begins_one_pass_more_as_in_tensorflow(folder):
     def labels(data):
         return [int(one) for _, y in data for one in y]

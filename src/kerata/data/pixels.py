@@ -11,7 +11,7 @@ from kerata.base.refusals import refusing
 from kerata.data.jpegs import decode_jpeg, linear, linear_bytes
 from kerata.data.pictures import pillow
 from kerata.data.reading import read_bytes
-from kerata.data.resizing import fitted
+from kerata.data.resizing import fitted, places_of
 from kerata.engine.placement import processor
 from kerata.kernels.mapping import between
 
@@ -55,11 +55,9 @@ def decoded(data: io.BytesIO, channels: int, at_least: tuple[int, int] | None = 
 @functools.lru_cache(256)
 def shares(size: int, wanted: int, channels: int) -> np.ndarray:
     """How far each pixel of the result lies behind the one that it begins with, along an axis: (wanted * channels,)."""
-    middles = np.arange(wanted) + 0.5
-    first = np.floor(middles * (size / wanted) - 0.5 + NUDGE)
-    # In TensorFlow's precision.
-    places = middles.astype(np.float32) * (np.float32(size) / np.float32(wanted)) - np.float32(0.5)
-    return np.repeat(np.clip(places - first, 0, 1).astype(np.float32), channels)
+    first = np.floor((np.arange(wanted) + 0.5) * (size / wanted) - 0.5 + NUDGE)
+    exact = places_of(size, wanted) - np.float32(0.5)
+    return np.repeat(np.clip(exact - first, 0, 1).astype(np.float32), channels)
 
 
 class Corners(np.ndarray):

@@ -30,6 +30,21 @@ def kernel(method: str, x: np.ndarray) -> np.ndarray:
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
+def places_of(size: int, wanted: int, is_turned: bool = False) -> np.ndarray:
+    """Where the middles of the pixels of a result lie in a picture, along an axis: (wanted,), float32 as in TensorFlow.
+
+    Its precision decides which of two pixels is the nearest, and whether one lies at the end of a kernel, which may not be 0
+    there, or just before it.
+
+    Args:
+        size, wanted: of the picture and of the result.
+        is_turned: whether the size of a pixel is had the other way round, as in one function of TensorFlow's.
+    """
+    middles = (np.arange(wanted) + 0.5).astype(np.float32)
+    whole, part = np.float32(size), np.float32(wanted)
+    return middles * (np.float32(1 / (part / whole)) if is_turned else whole / part)
+
+
 @functools.lru_cache(1024)
 def taps(size: int, wanted: int, method: str) -> tuple[np.ndarray, np.ndarray]:
     """(numbers of pixels, weights) of each pixel of the result along an axis: (wanted, taps)."""
@@ -39,10 +54,7 @@ def taps(size: int, wanted: int, method: str) -> tuple[np.ndarray, np.ndarray]:
         numbers = np.floor(starts)[:, None] + np.arange(math.ceil(scale) + 1)
         weights = np.clip(np.minimum(ends[:, None], numbers + 1) - np.maximum(starts[:, None], numbers), 0, None)
     else:
-        # In the precision of TensorFlow a pixel is the next one, or lies at the end of a kernel, which is not 0 there, or just
-        # before it. One function of TensorFlow's has the size of a pixel the other way round.
-        middles, size_32, wanted_32 = (np.arange(wanted) + 0.5).astype(np.float32), np.float32(size), np.float32(wanted)
-        places = middles * (np.float32(1 / (wanted_32 / size_32)) if method in ONE_FUNCTION else size_32 / wanted_32)
+        places = places_of(size, wanted, method in ONE_FUNCTION)
         if method == "bicubic":
             # The weights are looked up in a table of so many places between two pixels.
             exact = places - np.float32(0.5)
@@ -77,26 +89,23 @@ def resized(x: np.ndarray, height: int, width: int, method: str = "bilinear") ->
     return np.asarray(x, np.float32)
 
 
-whole = np.float32
-
-
 def fitted(x: np.ndarray, height: int, width: int, method: str, crop: bool = False, pad: bool = False) -> np.ndarray:
-    """A picture in another size, its sides cut off or filled up with zeros so that nothing is distorted."""
+    """A picture in another size, its sides cut off or filled up with zeros so that nothing is distorted.
+
+    Sizes are those of TensorFlow, in its precision.
+    """
     rows, columns = x.shape[:2]
     if crop:
-        # In the precision of TensorFlow, whose sizes these are.
-        high, wide = (
-            min(rows, int(whole(columns * height) / whole(width))),
-            min(columns, int(whole(rows * width) / whole(height))),
-        )
+        high = max(1, min(rows, int(np.float32(columns * height) / np.float32(width))))
+        wide = max(1, min(columns, int(np.float32(rows * width) / np.float32(height))))
         top, left = (rows - high) // 2, (columns - wide) // 2
         return resized(x[top : top + high, left : left + wide], height, width, method)
     if not pad:
         return resized(x, height, width, method)
-    ratio = max(whole(columns) / whole(width), whole(rows) / whole(height))
-    exact_high, exact_wide = whole(rows) / ratio, whole(columns) / ratio
-    high, wide = max(1, math.floor(exact_high)), max(1, math.floor(exact_wide))
-    top, left = (max(0, math.floor((whole(size) - exact) / 2)) for size, exact in ((height, exact_high), (width, exact_wide)))
+    size, wanted = np.array([rows, columns], np.float32), np.array([height, width], np.float32)
+    exact = size / (size / wanted).max()
+    high, wide = (max(1, math.floor(length)) for length in exact)
+    top, left = (max(0, math.floor(gap)) for gap in (wanted - exact) / 2)
     made = np.zeros((height, width, x.shape[2]), np.float32)
     made[top : top + high, left : left + wide] = resized(x, high, wide, method)
     return made

@@ -157,9 +157,9 @@ class Trainer(StepMethods):
         Args:
             optimizer: a name, an optimizer, or any `optax.GradientTransformation`.
             loss: a name, a loss, a function of (y_true, y_pred), or a list or dict of such, one for each output; that of the
-                last `compile`, with its weights, where none is given. A function
-                or loss of your own in the place of a structure of outputs gets that structure, and a list may hold one for
-                several outputs beside those of its parts: `[joint, {"a": "mse"}]`.
+                last `compile`, with its weights, where none is given. A function or loss of your own in the place of a
+                structure of outputs gets that structure, and a list may hold one for several outputs beside those of its
+                parts: `[joint, {"a": "mse"}]`.
             loss_weights: a number for each output, list or dict.
             metrics: measures, for one output or for each; they ignore sample weights. Those of the last `compile` where neither
                 these nor `weighted_metrics` are given, none for `[]`.
