@@ -9,7 +9,7 @@ import numpy as np
 
 import kerata
 from kerata import search
-from random_comparison import coarseness, quick_weights, random_weights
+from random_comparison import coarseness, quick_weights
 from random_data import make_data
 from random_drawing import draw
 from random_models import realize
@@ -66,9 +66,6 @@ class Case:
         options = {name: realize(kerata, copy.deepcopy(value)) for name, value in self.description["compile"].items()}
         with policy_of(kerata, self.description):
             model.compile(**options)
-        if "'Bidirectional'" in repr(self.description):
-            # The layer that it is made from has drawn a seed and is gone: no copy of the model can draw that again.
-            model.set_weights(random_weights(model, self.description["seed"]))
         rates = repr(self.description["compile"]["optimizer"])
         if rate is not None and "schedule" not in rates and "Steps" not in rates:
             model.optimizer.learning_rate = rate

@@ -7,6 +7,7 @@ from sklearn import model_selection
 import kerata
 from kerata import callbacks, layers
 from kerata.models import clone_model
+from kerata.models.copying import copy_model, fresh_model
 from kerata.search import cross_validate
 from quickly import slow
 
@@ -194,6 +195,28 @@ def test_folds_begin_with_the_weights_of_a_model_that_is_put_together_anew():
     kerata.utils.set_random_seed(5)
     for a, b in zip(folds.models[0].get_weights(), build().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "recurrent",
+    [
+        lambda: layers.GRU(3, dropout=0.2),
+        lambda: layers.RNN(layers.StackedRNNCells([layers.SimpleRNNCell(2), layers.LSTMCell(3)]), return_sequences=True),
+    ],
+)
+@pytest.mark.parametrize("loss", ["mse", lambda y_true, y_pred: kerata.ops.square(y_true - y_pred)])
+def test_both_directions_begin_with_the_weights_of_a_model_that_is_put_together_anew(recurrent, loss):
+    def build():
+        model = kerata.Sequential([kerata.Input((5, 3)), layers.Dense(2), layers.Bidirectional(recurrent()), layers.Dense(1)])
+        model.compile("adam", loss)
+        return model
+
+    kerata.utils.set_random_seed(3)
+    wanted, model = build().get_weights(), build()
+    for again in (fresh_model, copy_model):
+        kerata.utils.set_random_seed(3)
+        for mine, right in zip(again(model).get_weights(), wanted, strict=True):
+            np.testing.assert_array_equal(mine, right)
 
 
 def test_a_model_of_mixed_precision_after_the_policy_was_set_back():

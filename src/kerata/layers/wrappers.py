@@ -259,11 +259,20 @@ class Bidirectional(Layer, SkipOutputShape):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        layer = deserialize_keras_object(config.pop("layer"), custom_objects)
+        layer = deserialize_keras_object(_unbuilt(config.pop("layer")), custom_objects)
         backward = config.pop("backward_layer", None)
         if backward is not None:
-            backward = deserialize_keras_object(backward, custom_objects)
+            backward = deserialize_keras_object(_unbuilt(backward), custom_objects)
         return cls(layer, backward_layer=backward, **config)
+
+
+def _unbuilt(config):
+    """A layer's config without the shapes that it and its cells were built for: they would draw weights, and a copy again."""
+    if isinstance(config, list):
+        return [_unbuilt(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    return {name: _unbuilt(part) for name, part in config.items() if name != "build_config" or "class_name" not in config}
 
 
 def _copy(layer: Layer, prefix: str, go_backwards: bool) -> RNN:
@@ -277,6 +286,5 @@ def _copy(layer: Layer, prefix: str, go_backwards: bool) -> RNN:
     config["config"]["go_backwards"] = go_backwards
     if hasattr(layer, "use_cudnn"):
         config["config"]["use_cudnn"] = layer.use_cudnn  # type: ignore[attr-defined]
-    config.pop("build_config", None)
     with sharing(), by_reference(own):
-        return deserialize_keras_object(config)
+        return deserialize_keras_object(_unbuilt(config))
