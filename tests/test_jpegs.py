@@ -146,3 +146,28 @@ def test_arrays_last(tmp_path):
             wanted = [way(path, size).copy() for path in paths]
             np.testing.assert_array_equal(given, wanted)
             assert not np.array_equal(wanted[0], wanted[1])
+
+
+def test_pictures_are_written_where_they_are_wanted(tmp_path):
+    """Into the rows of a batch, where these can take them; what comes elsewhere is the same until the next is read."""
+    path, rows = str(tmp_path / "photo.jpg"), np.full((3, 30, 40, 3), -1, np.float32)
+    (tmp_path / "photo.jpg").write_bytes(as_jpeg(photo(60, 90)))
+    exact = read_pixels(path, 3, (30, 40), "bilinear")
+    assert read_pixels(path, 3, (30, 40), "bilinear", out=rows[1]) is not exact
+    np.testing.assert_array_equal(rows[1], exact)
+    assert (rows[[0, 2]] == -1).all()
+    whole = np.zeros((30, 80, 3), np.float32)
+    others = [
+        rows[0].astype("uint8"),
+        np.zeros((40, 30, 3), np.float32).transpose(1, 0, 2),
+        whole[:, ::2],
+        whole[:, :40],
+        rows[0, :20],
+    ]
+    for fast in (False, True):
+        for size in ((30, 40), (60, 90)):
+            wanted = read_pixels(path, 3, size, "bilinear", fast=fast)
+            for other in others:
+                before = other.copy()
+                np.testing.assert_array_equal(read_pixels(path, 3, size, "bilinear", fast=fast, out=other), wanted)
+                np.testing.assert_array_equal(other, before)

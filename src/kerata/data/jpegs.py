@@ -39,14 +39,14 @@ class Room(threading.local):
     def __init__(self):
         self.kept: dict[str, np.ndarray] = {}
 
-    def take(self, shape: tuple[int, ...], kind: str) -> np.ndarray:
-        """An array of a type, which the next call in this thread gives again."""
+    def take(self, shape: tuple[int, ...], kind: str, use: str) -> np.ndarray:
+        """An array of a type, which the next call in this thread for the same use gives again."""
         size = math.prod(shape)
         if size * np.dtype(kind).itemsize > ROOM:
             return np.empty(shape, kind)
-        if kind not in self.kept or self.kept[kind].size < size:
-            self.kept[kind] = np.empty(size, kind)
-        return self.kept[kind][:size].reshape(shape)
+        if use not in self.kept or self.kept[use].size < size:
+            self.kept[use] = np.empty(size, kind)
+        return self.kept[use][:size].reshape(shape)
 
 
 room = Room()
@@ -92,32 +92,43 @@ def decode_jpeg(data: bytes, at_least: tuple[int, int] | None = None, is_passing
     parts = 1 if at_least is None else min(size // wanted for size, wanted in zip(frame, at_least, strict=True))
     part = next(one for one in (8, 4, 2, 1) if parts >= one or one == 1)
     height, width = (-(-size // part) for size in frame)
-    buffer = room.take((height, width, 3), "uint8") if is_passing else None
+    buffer = room.take((height, width, 3), "uint8", "decoded") if is_passing else None
     try:
         return found[0].decode_jpeg(data, min_height=height, min_width=width, min_factor=part, buffer=buffer)
     except ValueError:
         return None
 
 
-def linear(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def linear(x: np.ndarray, size: tuple[int, int], out: np.ndarray | None = None) -> np.ndarray:
     """A picture (rows, columns, channels) in another size (height, width), linearly interpolated: float32.
 
-    `libraries` must be there, as for `linear_bytes`. Both give an array that lasts.
+    `libraries` must be there, as for `linear_bytes`.
+
+    Args:
+        out: an array that is written to and given, where it is one of floats in that size, each right behind the last.
     """
-    exact = room.take(x.shape, "float32")
+    exact = room.take(x.shape, "float32", "exact")
     np.copyto(exact, x)
-    return _resized(exact, size)
+    return _resized(exact, size, out)
 
 
-def linear_bytes(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The same of bytes, rounded to bytes on the way, so that the result may be beside the rounded one by one."""
-    return x.copy() if x.shape[:2] == size else _resized(x, size)
+def linear_bytes(x: np.ndarray, size: tuple[int, int], is_passing: bool = False) -> np.ndarray:
+    """The same of bytes, rounded to bytes on the way, so that the result may be beside the rounded one by one.
+
+    Args:
+        is_passing: as of `decode_jpeg`.
+    """
+    if x.shape[:2] == size:
+        return x if is_passing else x.copy()
+    return _resized(x, size, room.take((*size, x.shape[2]), "uint8", "smaller") if is_passing else None)
 
 
-def _resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _resized(x: np.ndarray, size: tuple[int, int], out: np.ndarray | None) -> np.ndarray:
     found = libraries()
     assert found is not None
-    return found[1].resize(x, size[::-1], interpolation=found[1].INTER_LINEAR)
+    if out is not None and (out.shape != (*size, x.shape[2]) or out.dtype != x.dtype or not out.flags.c_contiguous):
+        out = None
+    return found[1].resize(x, size[::-1], out, interpolation=found[1].INTER_LINEAR)
 
 
 @functools.lru_cache(1024)

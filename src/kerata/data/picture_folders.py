@@ -143,9 +143,9 @@ class Reading:
         self.is_first = standardize_data_format(data_format) == "channels_first"
         self.is_fast = check_choice(NAME, "decode", decode, ("exact", "fast")) == "fast"
 
-    def read(self, path: str) -> np.ndarray:
-        """The picture of a file: (height, width, channels)."""
-        return read_pixels(path, self.channels, self.size, self.method, self.crop, self.pad, self.is_fast)
+    def read(self, path: str, out: np.ndarray | None = None) -> np.ndarray:
+        """The picture of a file: (height, width, channels), in `out` or elsewhere as `read_pixels` says."""
+        return read_pixels(path, self.channels, self.size, self.method, self.crop, self.pad, self.is_fast, out)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -280,13 +280,14 @@ class Job:
     def _read(self, reader: PictureReader, first: int) -> None:
         waiting: list[tuple[int, int, Corners]] = []
         for row, number in enumerate(self.numbers[first : first + GROUP].tolist(), first):
-            picture = reader.read(number)
+            place = self.rows[row]
+            picture = reader.read(number, place)
             if picture is None:
                 self.there[row] = False
             elif isinstance(picture, Corners):
                 waiting.append((row, number, picture))
-            else:
-                self.rows[row] = picture
+            elif picture is not place:
+                place[...] = picture
         if waiting:
             made = finished([corners for _, _, corners in waiting], self.group, self.how.is_fast)
             for (row, number, _), picture in zip(waiting, made, strict=False):

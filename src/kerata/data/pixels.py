@@ -121,7 +121,14 @@ def pixels(
 
 
 def read_pixels(
-    path: str, channels: int, size: tuple[int, int], method: str, crop: bool = False, pad: bool = False, fast: bool = False
+    path: str,
+    channels: int,
+    size: tuple[int, int],
+    method: str,
+    crop: bool = False,
+    pad: bool = False,
+    fast: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """The numbers of the picture of a file, as `pixels` gives them.
 
@@ -130,13 +137,17 @@ def read_pixels(
         channels: 1, 3 or 4.
         size, method, crop, pad: as of `pixels`.
         fast: whether a JPEG may be decoded at a part of its size, if that is not below `size`; all is rounded to bytes then.
+        out: where the numbers are wanted, float32. They may be there afterwards, and this array is given; else they are in
+            another one, and last until this thread reads the next picture.
     """
     with refusing(f"picture ({path})"):
         data, least = read_bytes(path), size if fast else None
         is_plain = method == "bilinear" and not (crop or pad)
         jpeg = decode_jpeg(data.getvalue(), least, is_plain) if channels == 3 else None
         if jpeg is not None and is_plain:
-            return linear_bytes(jpeg, size) if fast or jpeg.shape[:2] == size else linear(jpeg, size)
+            if fast or jpeg.shape[:2] == size:
+                return linear_bytes(jpeg, size, out is not None)
+            return linear(jpeg, size, out)
         found = pixels(decoded(data, channels, least) if jpeg is None else jpeg, size, method, crop, pad)
     if not isinstance(found, Corners) and (fast or method == "nearest"):
         return found if found.dtype == np.uint8 else np.rint(found).clip(0, 255).astype(np.uint8)

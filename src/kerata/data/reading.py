@@ -107,7 +107,9 @@ def read_array(
 
 def read_bytes(path: str, owner: str = "pictures") -> io.BytesIO:
     try:
-        return io.BytesIO(Path(path).read_bytes())
+        # Without a buffer of Python's, which costs a third more for files as small as pictures.
+        with open(path, "rb", 0) as file:
+            return io.BytesIO(file.readall())
     except FileNotFoundError:
         raise MissingFile(message(owner, "there is no such file (any more)", {"path": path})) from None
 
@@ -188,7 +190,7 @@ class PictureReader:
 
     Args:
         paths: of the files.
-        make: the array of a path.
+        make: the array of a path, which may be the second argument's.
         shape, dtype: of an array.
         cache: where arrays are kept: `"auto"`, `True`, `False` or the path of a file, as `Kept` takes it.
         skips: whether files that cannot be read are left out, with a warning; else they are an error.
@@ -198,7 +200,7 @@ class PictureReader:
     def __init__(
         self,
         paths: Sequence[str],
-        make: Callable[[str], np.ndarray],
+        make: Callable[[str, np.ndarray | None], np.ndarray],
         shape: tuple[int, ...],
         dtype: DTypeLike,
         cache: bool | PathLike,
@@ -211,12 +213,16 @@ class PictureReader:
         self.kept = Kept(len(paths), shape, dtype, cache if isinstance(cache, bool) else os.fspath(cache), name)
         self.unreadable: dict[str, str] = {}
 
-    def read(self, number: int) -> np.ndarray | None:
-        """The array of a picture; `None` for a file that cannot be read and is left out."""
+    def read(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
+        """The array of a picture; `None` for a file that cannot be read and is left out.
+
+        Args:
+            out: where the picture is wanted. It may be there afterwards, or in another array until this thread reads the next.
+        """
         if (kept := self.kept.get(number)) is not None:
             return kept
         try:
-            made = self.make(self.paths[number])
+            made = self.make(self.paths[number], out)
         except (FileError, OSError) as error:
             if not self.skips:
                 error.add_note('With bad_files="skip" such files are left out, and counted.')
@@ -282,7 +288,7 @@ def reader_of_files(
     check_choice(owner, "interpolation", interpolation, METHODS)
     check_choice(owner, "decode", decode, ("exact", "fast"))
 
-    def make(path: str) -> np.ndarray:
+    def make(path: str, out: np.ndarray | None) -> np.ndarray:
         return read_array(path, color_mode, size, interpolation, keep_aspect_ratio, decode == "fast")
 
     return PictureReader(paths, make, (*size, CHANNELS[color_mode]), np.uint8, cache, skips, owner)
