@@ -22,6 +22,8 @@ SOURCES = {
     "cifar": "cifar10-jpg.tar.gz",
     "reviews": "imdb_small.npz",
     "photos": "cifar10-jpg.tar.gz",
+    "many-photos": "cifar10-jpg.tar.gz",
+    "cifar-files": "cifar10-jpg.tar.gz",
 }
 OF_NET = {
     "tabular": "tabular",
@@ -32,10 +34,13 @@ OF_NET = {
     "cnn": "mnist",
     "cnn-bn": "cifar",
     "frozen": "cifar",
+    "frozen-augmented": "cifar",
     **dict.fromkeys(APPLICATIONS, "cifar"),
     "lstm": "reviews",
     "transformer": "reviews",
     "photos": "photos",
+    "many-photos": "many-photos",
+    "cifar-files": "cifar-files",
     "texts": "texts",
 }
 VOCABULARY = 5_000
@@ -54,9 +59,9 @@ def prepare(names: set[str], source: Path, target: Path) -> dict[str, str]:
             origin[name] = "synthetic"
             continue
         path = source / SOURCES[name]
-        if name == "photos":
+        if name in ("photos", "many-photos", "cifar-files"):
             # Files in folders are what is measured there.
-            origin[name] = importlib.import_module("benchmarks.pictures").write_photos(path, target)
+            origin[name] = importlib.import_module("benchmarks.pictures").WRITERS[name](path, target)
             continue
         if path.exists():
             x, y = READERS[name](path)
@@ -80,7 +85,7 @@ def load(net: str, samples: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     if net in ("tabular", "pima", "phoneme"):
         return x, y  # (samples, 34), (samples, 8) or (samples, 5)
     x = x.astype(np.float32) / 255
-    if net == "frozen" or net in APPLICATIONS:
+    if net.startswith("frozen") or net in APPLICATIONS:
         x = x.repeat(5, 1).repeat(5, 2)
     if net.startswith("mlp"):
         return x.reshape(len(x), 784), y

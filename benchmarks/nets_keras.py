@@ -53,7 +53,7 @@ def build(keras, net: str):
             if filters != 128:
                 stack.append(layers.MaxPooling2D(2))
         return keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(10, activation="softmax")])
-    if net == "frozen":
+    if net.startswith("frozen"):
         base = keras.applications.VGG16(include_top=False, weights=None, input_shape=(160, 160, 3))
         base.trainable = False
         head = [
@@ -62,7 +62,8 @@ def build(keras, net: str):
             layers.Dropout(0.5),
             layers.Dense(10, activation="softmax"),
         ]
-        return keras.Sequential([keras.Input((160, 160, 3)), base, *head])
+        changes = [layers.RandomFlip("horizontal"), layers.RandomRotation(0.1), layers.RandomZoom(0.2)]
+        return keras.Sequential([keras.Input((160, 160, 3)), *(changes if net == "frozen-augmented" else ()), base, *head])
     if net == "lstm":
         return keras.Sequential(
             [

@@ -2,7 +2,9 @@
 
 import importlib
 import io
+import os
 import tarfile
+import time
 from itertools import islice
 from pathlib import Path
 
@@ -10,11 +12,11 @@ import numpy as np
 
 from benchmarks.driver import ready_memory
 from benchmarks.measures import describe as describe
-from benchmarks.measures import timed
+from benchmarks.measures import resident, timed
 from benchmarks.works import MODULES, Work
 
 WIDTH, HEIGHT, TARGET = 500, 375, (150, 150)
-FILES, CLASSES = 2_000, 10
+FILES, CLASSES, MANY, SMALL_FILES = 2_000, 10, 20_000, 50_000
 
 
 def write_photos(source: Path, folder: Path) -> str:
@@ -24,6 +26,8 @@ def write_photos(source: Path, folder: Path) -> str:
     """
     from PIL import Image
 
+    if (folder / "photos").exists():
+        return f"{source.name}, enlarged to {WIDTH}x{HEIGHT}" if source.exists() else "synthetic pictures"
     draws = np.random.default_rng(0)
     for number, picture in enumerate(islice(small_pictures(source), FILES)):
         path = folder / "photos" / str(number % CLASSES) / f"{number:04d}.jpg"
@@ -32,6 +36,38 @@ def write_photos(source: Path, folder: Path) -> str:
         noisy = large + draws.normal(0, 4, (HEIGHT, WIDTH, 1))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path, quality=90)
     return f"{source.name}, enlarged to {WIDTH}x{HEIGHT}" if source.exists() else "synthetic pictures"
+
+
+def write_many(source: Path, folder: Path) -> str:
+    """20,000 files: each of the photos under ten names."""
+    origin = write_photos(source, folder)
+    photos = sorted((folder / "photos").glob("*/*.jpg"))
+    for number in range(MANY):
+        photo = photos[number % len(photos)]
+        path = folder / "many" / photo.parent.name / f"{number:05d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.link(photo, path)
+    return origin
+
+
+def write_small(source: Path, folder: Path) -> str:
+    """The 50,000 training pictures of CIFAR-10 as JPEG files in class folders, or as many synthetic ones."""
+    from PIL import Image
+
+    if source.exists():
+        with tarfile.open(source) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() and member.name.startswith("train/") else None
+                if content is not None:
+                    path = folder / "small" / Path(member.name).parent.name / Path(member.name).name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content.read())
+        return source.name
+    for number, picture in enumerate(islice(small_pictures(source), SMALL_FILES)):
+        path = folder / "small" / str(number % CLASSES) / f"{number:05d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)
+    return "synthetic pictures"
 
 
 def small_pictures(source: Path):
@@ -85,6 +121,55 @@ def measure_reading(job: dict, work: Work) -> dict:
     assert number == again == count * work.batch
     measures = {"first epoch": first, "later epoch": later, "first epoch, decoded fast": fast, "first batch": opened + begun}
     return {"measures": {**measures, "first epoch, nothing kept": bare, "first epoch, decoded fast, nothing kept": bare_fast}}
+
+
+def measure_many(job: dict, work: Work) -> dict:
+    """How soon a large folder gives its first batch, and whether memory grows with the number of pictures."""
+    module, _ = MODULES[job["implementation"]]
+    utils = importlib.import_module(module).utils
+    opening = {"image_size": TARGET, "batch_size": work.batch, "seed": 1, "verbose": False}
+    # Threads, and what is compiled once, are there before anything is measured.
+    next(iter(utils.image_dataset_from_directory(Path(job["data"]) / "photos", **opening).take(1)))
+    started = time.perf_counter()
+    batches = iter(utils.image_dataset_from_directory(Path(job["data"]) / "many", **opening))
+    number, sizes = len(next(batches)[1]), {}
+    begun = time.perf_counter() - started
+    for _, labels in batches:
+        number += len(labels)
+        sizes[number] = resident()
+    assert number == work.samples
+    early = next(size for count, size in sizes.items() if count >= FILES)
+    measures = {"first batch": begun, "a pass": time.perf_counter() - started}
+    return {"measures": {**measures, "growth of memory from the 2,000th picture to the last": sizes[number] - early}}
+
+
+def measure_from_files(job: dict, work: Work) -> dict:
+    """Epochs of one model from arrays and from files, whose pictures are as large as the model's."""
+    module, _ = MODULES[job["implementation"]]
+    keras = importlib.import_module(module)
+    layers = keras.layers
+
+    def files(batch: int, **how):
+        folder = Path(job["data"]) / "small"
+        return keras.utils.image_dataset_from_directory(folder, image_size=(32, 32), batch_size=batch, verbose=False, **how)
+
+    parts = [(np.asarray(x).astype("uint8"), np.asarray(y)) for x, y in files(1_000, shuffle=False)]
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    assert len(x) == work.samples
+    changes = [layers.RandomFlip("horizontal"), layers.RandomTranslation(0.1, 0.1)]
+    convolutions = [
+        layer for filters in (32, 64) for layer in (layers.Conv2D(filters, 3, activation="relu"), layers.MaxPooling2D(2))
+    ]
+    head = [layers.Flatten(), layers.Dense(10, activation="softmax")]
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), *changes, *convolutions, *head])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    pictures = files(work.batch, seed=1)
+    # What is compiled once is there before anything is measured.
+    model.fit(x[: 10 * work.batch], y[: 10 * work.batch], batch_size=work.batch, verbose=0)
+    model.fit(files(work.batch, seed=1).take(10), verbose=0)
+    of_arrays, _ = timed(lambda: model.fit(x, y, batch_size=work.batch, verbose=0))
+    first, again = (timed(lambda: model.fit(pictures, verbose=0))[0] for _ in range(2))
+    return {"measures": {"from arrays": of_arrays, "from files": first, "from files, again": again}}
 
 
 # What the founding notes do to their pictures.
@@ -167,5 +252,6 @@ def endless(loader):
         yield from loader
 
 
-ONCE = {"reading": measure_reading, "augmenting": measure_augmenting}
+WRITERS = {"photos": write_photos, "many-photos": write_many, "cifar-files": write_small}
+ONCE = {"reading": measure_reading, "augmenting": measure_augmenting, "many": measure_many, "from files": measure_from_files}
 REPEATED: dict = {}

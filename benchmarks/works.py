@@ -119,6 +119,12 @@ WORKS = (
         samples=64, batch=32, epochs=10, implementations=KERAS_API, max_rounds=3,
         bars=(Bar("fit", "keras-jax", 5), Bar("fit", "keras-tf", 5)),
     ),
+    Work(
+        "frozen-augmented", "the same, 2 epochs of pictures that are mirrored, turned and enlarged at random",
+        "fit", "frozen-augmented",
+        samples=64, batch=32, epochs=2, implementations=KERAS_API, max_rounds=3,
+        bars=(Bar("fit", "keras-jax", 1.3), Bar("fit", "keras-tf", 1.3)),
+    ),
     *(Work(
         f"steps-{net.lower()}", f"{net} on pictures of 160x160, batch 8, in a fit of 1,000 epochs", "steps", net,
         samples=128, batch=8, epochs=1, planned=1_000,
@@ -202,6 +208,20 @@ WORKS = (
         measures=(("first epoch", "s"), ("later epoch", "s"), ("first epoch, decoded fast", "s")),
         bars=(Bar("first epoch", "keras-jax", 2.3), Bar("first epoch, decoded fast", "keras-jax", 4.5),
               Bar("later epoch", "keras-jax", 8), Bar("first epoch", "torch", 1.1), Bar("later epoch", "torch", 1.5)),
+    ),
+    Work(
+        "many-files", "a folder of 20,000 JPEG files of 500x375, `image_dataset_from_directory`, 150x150, batch 32",
+        "many", "many-photos", samples=20_000, batch=32, own_process=True, max_rounds=3, module="pictures",
+        implementations=("kerata", "keras-tf"),
+        measures=(("first batch", "s"), ("a pass", "s"), ("growth of memory from the 2,000th picture to the last", "MiB")),
+        bars=(Bar("first batch", limit=2.0), Bar("growth of memory from the 2,000th picture to the last", limit=20.0)),
+    ),
+    Work(
+        "cifar-files", "CIFAR-10 in 50,000 files, a CNN of two convolutions behind flips and shifts, batch 64, one epoch",
+        "from files", "cifar-files", samples=50_000, batch=64, own_process=True, max_rounds=3, module="pictures",
+        implementations=("kerata", "keras-tf"),
+        measures=(("from arrays", "s"), ("from files", "s"), ("from files, again", "s")),
+        bars=(Bar("from files / from arrays", limit=1.1), Bar("from files, again / from arrays", limit=1.1)),
     ),
     Work(
         "search", "search: 64 trials x 5 folds x 50 epochs of 34-34-1 on ionosphere, batch 28", "search", "tabular",
