@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from kerata.kernels import library
+from kerata.kernels import library, winograd
 from kerata.kernels.compiler import apart, prefers_fast_form
 from kerata.kernels.primitives import Shape, define, members_first
 from kerata.kernels.products import kernel_gradient_of_pixels, product_with_transposed
@@ -303,6 +303,8 @@ def output_by_library(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> ja
     if is_of_one_pixel(geometry):
         y = library.product(rows_of(x), kernel.reshape(kernel.shape[-2:]))
         return y.reshape(*x.shape[:-1], y.shape[-1])
+    if is_plain_window(geometry) and winograd.pays(x.shape[0], geometry.output, *kernel.shape[-2:]):
+        return winograd.convolve(x, kernel, geometry.pads)
     return library.convolution(x, kernel, geometry.strides, geometry.pads, geometry.dilation)
 
 
@@ -314,14 +316,24 @@ def input_gradient_by_library(geometry: Geometry, g: jax.Array, kernel: jax.Arra
         return pad_pixels(small.reshape(*g.shape[:-1], small.shape[-1]), pads, geometry.strides)
     if geometry.strides != ones or any(low < 0 or high < 0 for low, high in pads):
         return form_input_gradient(geometry, g, kernel)
+    if is_plain_window(geometry) and winograd.pays(g.shape[0], geometry.picture, *kernel.shape[-2:]):
+        return winograd.convolve_turned(g, kernel, pads)
     return library.convolution(g, apart(round_about)(kernel), ones, pads, geometry.dilation, swapped=True)
 
 
 def kernel_gradient_by_library(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
+    if is_plain_window(geometry) and winograd.pays_for_gradient(x.shape[-1], g.shape[-1]):
+        return winograd.kernel_gradient(x, g, geometry.pads)
     if math.prod(geometry.kernel) > 1 or any(low or high for low, high in geometry.pads):
         return form_kernel_gradient(geometry, x, g)
     dw = library.product(pixels_under(geometry, x), rows_of(g), transpose_a=True)
     return dw.reshape(*geometry.kernel, *dw.shape)
+
+
+def is_plain_window(geometry: Geometry) -> bool:
+    """Whether Winograd's way is one: three by three pixels side by side, and nothing is cut off."""
+    is_whole = geometry.groups == 1 and all(low >= 0 and high >= 0 for low, high in geometry.pads)
+    return is_whole and winograd.suits(geometry.kernel, geometry.strides, geometry.dilation)
 
 
 def is_of_one_pixel(geometry: Geometry) -> bool:
