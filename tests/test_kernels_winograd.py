@@ -80,6 +80,7 @@ CASES = {
     "few channels, the gradient alone": ((8, 8, 8), 32, 64, "SAME", 16),
     "few tiles, the gradient alone": ((2, 8, 8), 64, 64, "SAME", 16),
     "too few channels": ((8, 8, 8), 16, 64, "SAME", 0),
+    "a picture without room": ((1, 302, 300), 64, 64, "SAME", 0),
     "uneven pads": ((8, 9, 8), 64, 64, [(0, 2), (2, 1)], 48),
 }
 

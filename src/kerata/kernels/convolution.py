@@ -322,7 +322,7 @@ def input_gradient_by_library(geometry: Geometry, g: jax.Array, kernel: jax.Arra
 
 
 def kernel_gradient_by_library(geometry: Geometry, x: jax.Array, g: jax.Array) -> jax.Array:
-    if is_plain_window(geometry) and winograd.pays_for_gradient(x.shape[-1], g.shape[-1]):
+    if is_plain_window(geometry) and winograd.pays_for_gradient(geometry.output, x.shape[-1], g.shape[-1]):
         return winograd.kernel_gradient(x, g, geometry.pads)
     if math.prod(geometry.kernel) > 1 or any(low or high for low, high in geometry.pads):
         return form_kernel_gradient(geometry, x, g)

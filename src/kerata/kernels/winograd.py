@@ -29,7 +29,7 @@ Grid = list[list[jax.Array]]
 Line = Callable[[Sequence[jax.Array]], list[jax.Array]]
 
 WINDOW = (3, 3)
-# Bytes of what is between input and output, of the pictures that are computed at once.
+# Bytes of what is between input and output, of the pictures that are computed at once, at most.
 AT_ONCE = 2**27
 # Channels and filters from which on the products make up for the additions: of a gradient of the window, of an output, and
 # of an output whose numbers in between do not stay in a cache.
@@ -48,15 +48,20 @@ def suits(kernel: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 
 
 def pays(samples: int, output: Sequence[int], channels: int, filters: int) -> bool:
-    """Whether an output is there sooner."""
-    tiles = samples * _halves(output[0]) * _halves(output[1])
-    is_cached = _bytes(tiles, channels, filters) <= CACHED
-    return tiles >= TILES and min(channels, filters) >= (SOME if is_cached else MANY)
+    """Whether an output is there sooner, and there is room for what is between."""
+    tiles = _halves(output[0]) * _halves(output[1])
+    few = SOME if samples * _bytes(tiles, channels, filters) <= CACHED else MANY
+    return samples * tiles >= TILES and min(channels, filters) >= few and _has_room(output, channels, filters)
 
 
-def pays_for_gradient(channels: int, filters: int) -> bool:
-    """Whether the gradient of a window is there sooner."""
-    return min(channels, filters) >= FEW
+def pays_for_gradient(output: Sequence[int], channels: int, filters: int) -> bool:
+    """The same of the gradient of a window."""
+    return min(channels, filters) >= FEW and _has_room(output, channels, filters)
+
+
+def _has_room(output: Sequence[int], channels: int, filters: int) -> bool:
+    """Whether one picture alone is not too large: what is between takes eight times as much as it."""
+    return _bytes(_halves(output[0]) * _halves(output[1]), channels, filters) <= AT_ONCE
 
 
 def convolve(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
