@@ -26,9 +26,12 @@ def ready_memory(size: int = READY_BYTES) -> None:
     """Touches memory and gives it back, so that the machine has it.
 
     A virtual machine may report free memory to its host, and then pays up to ten times as much for a page as a machine
-    of one's own. Without this, whoever takes new memory in a repetition pays for what the others did before.
+    of one's own. Without this, whoever takes new memory in a repetition pays for what the others did before. Large arrays
+    come in huge pages, and small ones that were given back do not serve for these.
     """
     with mmap.mmap(-1, size) as memory:
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            memory.madvise(mmap.MADV_HUGEPAGE)
         for page in range(0, size, mmap.PAGESIZE):
             memory[page] = 1
 
