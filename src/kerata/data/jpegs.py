@@ -37,16 +37,16 @@ class Room(threading.local):
     """Memory that a thread uses for one picture after another."""
 
     def __init__(self):
-        self.kept: dict[str, np.ndarray] = {}
+        self.kept: dict[tuple[str, str], np.ndarray] = {}
 
     def take(self, shape: tuple[int, ...], kind: str, use: str) -> np.ndarray:
         """An array of a type, which the next call in this thread for the same use gives again."""
         size = math.prod(shape)
         if size * np.dtype(kind).itemsize > ROOM:
             return np.empty(shape, kind)
-        if use not in self.kept or self.kept[use].size < size:
-            self.kept[use] = np.empty(size, kind)
-        return self.kept[use][:size].reshape(shape)
+        if (use, kind) not in self.kept or self.kept[use, kind].size < size:
+            self.kept[use, kind] = np.empty(size, kind)
+        return self.kept[use, kind][:size].reshape(shape)
 
 
 room = Room()

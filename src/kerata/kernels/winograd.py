@@ -67,7 +67,7 @@ def _has_room(output: Sequence[int], channels: int, filters: int) -> bool:
 def convolve(x: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
     """(batch, *output, filters) of pictures (batch, height, width, channels) under a window (3, 3, channels, filters)."""
     window = _both(_widen, _lines(kernel))
-    return _in_parts(lambda part: _slide(part, window, pads), x, kernel.shape[-2:])
+    return _in_parts(lambda part: _slide(part, window, pads), x, pads, kernel.shape[-2:])
 
 
 def convolve_turned(g: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
@@ -75,7 +75,7 @@ def convolve_turned(g: jax.Array, kernel: jax.Array, pads: Pads) -> jax.Array:
     window = _both(_widen, _lines(kernel))
     # Turning exchanges the first and the last of each line, and nothing else.
     turned = [[window[i][j] for j in (3, 1, 2, 0)] for i in (3, 1, 2, 0)]
-    return _in_parts(lambda part: _slide(part, turned, pads, transposed=True), g, kernel.shape[-2:])
+    return _in_parts(lambda part: _slide(part, turned, pads, transposed=True), g, pads, kernel.shape[-2:])
 
 
 def kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
@@ -91,7 +91,7 @@ def kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
         ]
         return jnp.stack([product for line in lines for product in line])
 
-    size = _samples_at_once(x.shape[0], g.shape, (x.shape[-1], g.shape[-1]))
+    size = _samples_at_once(x.shape[0], g.shape[1:-1], (x.shape[-1], g.shape[-1]))
     if size == x.shape[0]:
         total = of_part(x, g)
     else:
@@ -103,7 +103,7 @@ def kernel_gradient(x: jax.Array, g: jax.Array, pads: Pads) -> jax.Array:
 
 
 def _slide(x: jax.Array, window: Grid, pads: Pads, transposed: bool = False) -> jax.Array:
-    output = [size + low + high - 2 for size, (low, high) in zip(x.shape[1:-1], pads, strict=True)]
+    output = _output(x, pads)
     height, width = map(_halves, output)
     tiles = _both(_mix_input, _tiles(x, pads, height, width))
     made: Grid = []
@@ -115,18 +115,22 @@ def _slide(x: jax.Array, window: Grid, pads: Pads, transposed: bool = False) -> 
     return whole.reshape(x.shape[0], 2 * height, 2 * width, -1)[:, : output[0], : output[1]]
 
 
-def _in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, kernel: Sequence[int]) -> jax.Array:
+def _output(x: jax.Array, pads: Pads) -> list[int]:
+    return [size + low + high - 2 for size, (low, high) in zip(x.shape[1:-1], pads, strict=True)]
+
+
+def _in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, pads: Pads, kernel: Sequence[int]) -> jax.Array:
     """A function of pictures, of as many at once as there is room for."""
-    size = _samples_at_once(x.shape[0], x.shape, kernel)
+    size = _samples_at_once(x.shape[0], _output(x, pads), kernel)
     if size == x.shape[0]:
         return function(x)
     made = map_rows(function, x.reshape(-1, size, *x.shape[1:]))
     return made.reshape(-1, *made.shape[2:])
 
 
-def _samples_at_once(samples: int, pictures: Sequence[int], kernel: Sequence[int]) -> int:
+def _samples_at_once(samples: int, output: Sequence[int], kernel: Sequence[int]) -> int:
     """As many as there is room for, of a number that divides the batch."""
-    one = _bytes(_halves(pictures[1]) * _halves(pictures[2]), *kernel)
+    one = _bytes(_halves(output[0]) * _halves(output[1]), *kernel)
     return next(size for size in range(samples, 0, -1) if samples % size == 0 and (size * one <= AT_ONCE or size == 1))
 
 
