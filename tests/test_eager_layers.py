@@ -122,3 +122,45 @@ def test_half_precision():
     layer.set_weights(full.get_weights())
     assert layer(X).dtype == "float16"
     np.testing.assert_allclose(layer(X), full(X), atol=5e-3)
+
+
+PICTURES = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype("float32"))
+CHANCES = jnp.asarray(np.random.default_rng(0).uniform(size=(2, 6, 4)).astype("float32"))
+LABELS, TWO, SIX = jnp.asarray([[1, 2], [2, 1]]), jnp.asarray([2, 2]), jnp.asarray([6, 6])
+CALLS = {
+    "GroupNormalization": lambda: kerata.layers.GroupNormalization(1),
+    "LayerNormalization": lambda: kerata.layers.LayerNormalization(axis=(1, 2)),
+    "BatchNormalization": lambda: kerata.layers.BatchNormalization(),
+    "Dropout": lambda: kerata.layers.Dropout(0.5),
+    "ctc_loss": lambda: lambda x, training: kerata.ops.ctc_loss(LABELS, CHANCES, TWO, SIX),
+    "ctc_decode": lambda: lambda x, training: kerata.ops.ctc_decode(CHANCES, SIX, strategy="beam_search"),
+}
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_what_is_called_again_is_not_compiled_again(kind):
+    called = CALLS[kind]()
+    for _ in range(3):
+        called(PICTURES, training=True)
+    compiled = []
+
+    def listen(event, seconds, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(seconds)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        called(PICTURES, training=True)
+        assert not compiled
+        jax.jit(lambda x: x + 1)(1.0)
+        assert compiled
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+
+
+@pytest.mark.parametrize("name", ["normal", "uniform", "truncated_normal"])
+def test_draws_outside_of_programs_are_those_within(name):
+    draw = getattr(kerata.kernels.random, name)
+    key = kerata.kernels.random.from_seed(3)
+    within = jax.jit(lambda key: draw(key, (5, 4)))(key)
+    np.testing.assert_allclose(draw(key, (5, 4)), within, rtol=1e-6, atol=1e-7)

@@ -7,7 +7,6 @@ from the step's key, so a run does not depend on how it was cut into steps.
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from kerata.base.absent import explain
 from kerata.base.checks import message
@@ -19,9 +18,6 @@ from kerata.engine.variable import standardize_dtype, standardize_shape
 from kerata.kernels import random as kernel
 
 builtin("random")(SeedGenerator)
-
-# The share of a normal distribution within two standard deviations.
-WITHIN_TWO = 0.9544997361036416
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
@@ -46,10 +42,7 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normal numbers without those more than two standard deviations from the mean."""
-    dtype = _dtype(dtype)
-    unit = kernel.uniform(draw_key(seed), standardize_shape(shape, "truncated_normal"), jnp.float32, -1.0, 1.0)
-    value = jnp.clip(jnp.sqrt(2.0) * lax.erf_inv(unit * WITHIN_TWO), -2.0, 2.0)
-    return (value * stddev + mean).astype(dtype)
+    return kernel.truncated_normal(draw_key(seed), standardize_shape(shape, "truncated_normal"), _dtype(dtype), mean, stddev)
 
 
 def randint(shape, minval, maxval, dtype="int32", seed=None):

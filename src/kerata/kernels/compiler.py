@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxlib.version import __version_info__ as jaxlib_version
 
-from kerata.kernels.typed import jitted, metadata
+from kerata.kernels.typed import is_traced, jitted, metadata
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -145,7 +145,8 @@ def apart(operation: Callable[P, R]) -> Callable[P, R]:
     """The operation as a call that XLA does not inline, so its operands and results are arrays in memory.
 
     XLA for CPU fuses whatever is cheap into everything that reads it, and does it again for every reader: an
-    operand that a convolution wants transposed would be computed anew, number by number, in that order.
+    operand that a convolution wants transposed would be computed anew, number by number, in that order. Outside of programs the
+    operation is called as it is.
 
     >>> apart(jnp.square)(jnp.array([1.0, 3.0]))
     Array([1., 9.], dtype=float32)
@@ -154,6 +155,9 @@ def apart(operation: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(operation)
     def fenced(*operands: P.args, **named: P.kwargs) -> R:
+        if not is_traced():
+            # An operation that was just made would be compiled in each call.
+            return operation(*operands, **named)
         with metadata(inlineable="false"):
             return call(*operands, **named)
 

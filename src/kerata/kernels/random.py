@@ -22,11 +22,13 @@ from jax import lax
 
 from kerata.base.types import DTypeLike
 from kerata.kernels.compiler import apart, prefers_fast_form
-from kerata.kernels.typed import finfo, jitted, own_batching
+from kerata.kernels.typed import at_once, finfo, jitted, own_batching
 
 # Two words, uint32 of shape (2,), on the device or on the host.
 Key = jax.Array | np.ndarray[Any, np.dtype[Any]]
 
+# The share of a normal distribution within two standard deviations.
+WITHIN_TWO = 0.9544997361036416
 # C. Wellons' "triple32" (hash-prospector): three rounds, bias within sampling noise of a random permutation.
 ROUNDS = ((17, 0xED5AD4BB), (11, 0xAC4C1B51), (15, 0x31848BAB))
 
@@ -141,6 +143,7 @@ def _integers(key: Key, shape: tuple[int, ...], wanted: int, features: jax.Array
     return (bits(key, shape, features) >> (32 - wanted)).astype(jnp.int32)
 
 
+@at_once("shape", "dtype")
 def uniform(
     key: Key,
     shape: tuple[int, ...] = (),
@@ -169,6 +172,7 @@ def uniform(
     return jnp.maximum(minval, unit * (maxval - minval) + minval)
 
 
+@at_once("shape")
 def bernoulli(
     key: Key, p: float | jax.Array = 0.5, shape: tuple[int, ...] = (), features: jax.Array | None = None
 ) -> jax.Array:
@@ -186,6 +190,7 @@ def bernoulli(
     return _integers(key, tuple(shape), 24, features) < threshold
 
 
+@at_once("shape", "dtype")
 def normal(
     key: Key,
     shape: tuple[int, ...] = (),
@@ -210,6 +215,29 @@ def normal(
     return (value * jnp.asarray(stddev, work) + jnp.asarray(mean, work)).astype(dtype)
 
 
+@at_once("shape", "dtype")
+def truncated_normal(
+    key: Key,
+    shape: tuple[int, ...] = (),
+    dtype: DTypeLike = jnp.float32,
+    mean: float | jax.Array = 0.0,
+    stddev: float | jax.Array = 1.0,
+) -> jax.Array:
+    """Normal numbers without those more than two standard deviations from the mean.
+
+    Args:
+        mean, stddev: numbers or arrays that broadcast to `shape`; both may be traced.
+
+    >>> from kerata.kernels.random import from_seed, truncated_normal
+    >>> bool((abs(truncated_normal(from_seed(0), (1000,))) <= 2).all())
+    True
+    """
+    unit = uniform(key, shape, jnp.float32, -1.0, 1.0)
+    value = jnp.clip(jnp.sqrt(2.0) * lax.erf_inv(unit * WITHIN_TWO), -2.0, 2.0)
+    return (value * stddev + mean).astype(dtype)
+
+
+@at_once("noise_shape")
 def dropout(
     key: Key,
     rate: float | jax.Array,

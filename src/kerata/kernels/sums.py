@@ -109,11 +109,11 @@ def moments_of_features(x: jax.Array, count: int | jax.Array, shares: jax.Array 
 @own_derivative(1)
 def add_along(arrays: tuple[jax.Array, ...], axis: int) -> tuple[jax.Array, ...]:
     """The sums of arrays of one shape and dtype along an axis, by one loop."""
+    return tuple(lax.reduce(arrays, tuple(np.zeros((), x.dtype) for x in arrays), _add_each, (axis,)))
 
-    def add(some: Sequence[jax.Array], others: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
-        return tuple(a + b for a, b in zip(some, others, strict=True))
 
-    return tuple(lax.reduce(arrays, tuple(np.zeros((), x.dtype) for x in arrays), add, (axis,)))
+def _add_each(some: Sequence[jax.Array], others: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
+    return tuple(a + b for a, b in zip(some, others, strict=True))
 
 
 @add_along.defjvp

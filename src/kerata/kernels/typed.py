@@ -122,6 +122,27 @@ def jitted(function: Callable[P, R], inline: bool = False) -> Callable[P, R]:
     return jax.jit(function, inline=inline)
 
 
+def at_once(*fixed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A function of several operations that is one compiled program where it is called outside of programs; within, as written.
+
+    Called one by one, each operation takes some 50 us, and is compiled for each new shape.
+
+    Args:
+        fixed: the names of arguments that are no arrays, such as shapes.
+    """
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        compiled: Callable[P, R] = jax.jit(function, static_argnames=fixed)
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return (function if is_traced() else compiled)(*args, **kwargs)
+
+        return call
+
+    return wrap
+
+
 def is_ready(array: jax.Array) -> bool:
     """Whether its numbers are there, and nobody would wait for them."""
     return cast(Any, array).is_ready()

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from kerata.engine.types import Array
+from kerata.kernels.typed import at_once
 
 
 class Beam(NamedTuple):
@@ -28,6 +29,7 @@ class Beam(NamedTuple):
     blank: Array
 
 
+@at_once("width", "top", "blank")
 def beam_search(inputs: Array, lengths: Array, width: int, top: int, blank: int) -> tuple[Array, Array]:
     """The likeliest sequences of labels, and the logarithms of their probabilities.
 

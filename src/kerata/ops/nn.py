@@ -17,7 +17,7 @@ from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
 from kerata.kernels.maxima import larger, within
-from kerata.kernels.typed import finfo
+from kerata.kernels.typed import at_once, finfo
 from kerata.ops.activations import celu as celu
 from kerata.ops.activations import elu as elu
 from kerata.ops.activations import gelu as gelu
@@ -366,6 +366,11 @@ def ctc_loss(
     """
     target, output = as_array(target).astype("int32"), as_array(output)
     output = output.astype(jnp.promote_types(output.dtype, jnp.float32))
+    return _ctc_loss(target, output, as_array(target_length), as_array(output_length), mask_index)
+
+
+@at_once("mask_index")
+def _ctc_loss(target: Array, output: Array, target_length: Array, output_length: Array, mask_index: int) -> Array:
     batch, labels = target.shape
     # Blanks between the labels and around them.
     path = jnp.full((batch, 2 * labels + 1), mask_index).at[:, 1::2].set(target)  # (batch, places)
@@ -380,10 +385,10 @@ def ctc_loss(
         stay, move, leap = (_moved(alpha, places) for places in range(3))
         # The first step also enters at the first label, which is one place from the start.
         moved = jnp.logaddexp(jnp.logaddexp(stay, move), jnp.where(t == 0, -1e5, leap + leaps)) + log_probability
-        return jnp.where((t < as_array(output_length))[:, None], moved, alpha), None
+        return jnp.where((t < output_length)[:, None], moved, alpha), None
 
     alpha, _ = lax.scan(step, start.astype(output.dtype), (jnp.moveaxis(steps, 1, 0), jnp.arange(output.shape[1])))
-    last = 2 * as_array(target_length)[:, None]
+    last = 2 * target_length[:, None]
     ends = jnp.take_along_axis(alpha, jnp.concatenate([last, jnp.maximum(last - 1, 0)], axis=1), axis=1)
     # An empty sequence ends in one place only.
     return -jnp.where(last[:, 0] > 0, jnp.logaddexp(ends[:, 0], ends[:, 1]), ends[:, 0])
