@@ -4,16 +4,28 @@
 inside. Setting it never compiles anything again, and a search may replace it by an axis.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from numbers import Real
 from typing import Any, cast
 
 import numpy as np
 
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import check_number
 from kerata.engine.module import Module, modules_of
 from kerata.engine.scope import current_scope
 from kerata.engine.types import Array, HostArray, HyperTable, TensorLike
+
+_local = ambient()
+
+
+@contextlib.contextmanager
+def noting_numbers() -> Generator[dict[tuple[int, str], tuple[object, str]]]:
+    """The hyperparameters that are read within programs that are traced inside the block, and that these do not carry."""
+    numbers: dict[tuple[int, str], tuple[object, str]] = {}
+    with Within(_local, numbers=numbers):
+        yield numbers
 
 
 class Number(float):
@@ -68,6 +80,8 @@ class Hyperparameter:
             value = scope.hypers.get((id(obj), self.name))
             if value is not None:
                 return value
+            if (numbers := getattr(_local, "numbers", None)) is not None and holds_number(obj, self.name):
+                numbers[id(obj), self.name] = (obj, self.name)
         try:
             value = obj.__dict__[self.name]
         except KeyError:

@@ -20,7 +20,7 @@ from kerata.base.types import Shape, is_integer
 from kerata.engine.module import Module
 from kerata.engine.scope import stack
 from kerata.engine.types import AnyArray, Array, HostArray
-from kerata.engine.variable import Variable, noting_draws
+from kerata.engine.variable import Variable, note_drawn, noting_draws
 from kerata.kernels.random import ROUNDS, fold
 from kerata.kernels.typed import is_traced
 
@@ -204,7 +204,9 @@ class SeedGenerator(Module):
                 scope.taken[name] = taken + 1
                 return fold(state + np.array([0, taken], np.uint32), 0)
         state = self.state.peek()
-        if not stack():
+        if stack():
+            note_drawn(self.state)
+        else:
             self.state.store(np.asarray(state) + np.array([0, 1], np.uint32))
         with jax.ensure_compile_time_eval():
             return fold(jax.numpy.asarray(state), 0)

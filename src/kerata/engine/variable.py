@@ -60,6 +60,8 @@ class Reads:
     def __init__(self) -> None:
         self.read: dict[int, Variable] = {}
         self.given: dict[int, Variable] = {}
+        # The states of generators that were drawn from.
+        self.drawn: dict[int, Variable] = {}
         # Those of them that a function read which JAX traces by itself.
         self.inside: set[int] = set()
 
@@ -75,6 +77,12 @@ def noting_reads() -> Generator[Reads]:
     reads = Reads()
     with Within(_local, reads=reads):
         yield reads
+
+
+def note_drawn(state: "Variable") -> None:
+    """Notes that a program which is traced draws from a generator, whose state it does not carry."""
+    if (reads := getattr(_local, "reads", None)) is not None:
+        reads.drawn[id(state)] = state
 
 
 def drawing_late() -> Within:

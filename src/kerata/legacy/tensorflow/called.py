@@ -1,8 +1,10 @@
-"""`tf.function`: the function runs as it is, each time, on what its signature says."""
+"""`tf.function`: the function runs as it is, on what its signature says, and becomes a program where it comes often."""
 
+import contextlib
 import functools
 import inspect
 import types
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +14,7 @@ from kerata.data.elements import rebuild
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec
+from kerata.legacy.tensorflow.programs import Programs, Weak
 from kerata.legacy.tensorflow.tape import as_graph
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
 from kerata.legacy.tensorflow.types import TensorShape
@@ -30,6 +33,15 @@ def function(
     return func if isinstance(func, Ran) else Ran(func, input_signature)
 
 
+# Whether functions run as they are, since `tf.config.run_functions_eagerly` said so.
+as_python = [False]
+
+
+def run_eagerly(run_eagerly: bool) -> None:
+    """`tf.config.run_functions_eagerly`."""
+    as_python[0] = bool(run_eagerly)
+
+
 class Ran:
     """A function under `tf.function`.
 
@@ -44,13 +56,24 @@ class Ran:
         if input_signature is not None and not isinstance(input_signature, (list, tuple)):
             raise TypeError(f"input_signature must be either a tuple or a list, got {type(input_signature)}.")
         self.input_signature = None if input_signature is None else tuple(input_signature)
+        self._programs: Programs | None = None
+        self._bound: weakref.WeakKeyDictionary[object, Programs] = weakref.WeakKeyDictionary()
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         with as_graph(True):
+            run = self._run()
             if self.input_signature is None:
                 # Numbers and arrays of NumPy become tensors, as they did.
-                return self.python_function(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
-            return self.python_function(*self._fitted(args, kwargs))
+                return run(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
+            return run(*self._fitted(args, kwargs))
+
+    def _run(self) -> Callable[..., Any]:
+        """The function, as Python or as programs."""
+        if as_python[0]:
+            return self.python_function
+        if self._programs is None:
+            self._programs = Programs(self.python_function)
+        return self._programs
 
     def _fitted(self, args: tuple, kwargs: Mapping[str, object]) -> list[object]:
         """The arguments in order, as tensors of the types and shapes that the signature says."""
@@ -80,7 +103,12 @@ class Ran:
         function = self.python_function
         # A function's own kind knows of `self`; what is no function is given it.
         bound = function.__get__(obj, kind) if hasattr(function, "__get__") else types.MethodType(function, obj)
-        return Ran(bound, self.input_signature)
+        ran = Ran(bound, self.input_signature)
+        with contextlib.suppress(TypeError):  # an object that is no key
+            if obj not in self._bound:
+                self._bound[obj] = Programs(Weak(function, obj))
+            ran._programs = self._bound[obj]
+        return ran
 
     def get_concrete_function(self, *args: object, **kwargs: object) -> "Ran":
         """The function itself."""

@@ -20,7 +20,7 @@ from kerata.engine.types import AnyArray, HostArray
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.sizes import following, with_sizes
-from kerata.legacy.tensorflow.tape import Call, is_graph, make_call
+from kerata.legacy.tensorflow.tape import Call, is_graph, make_call, needs_python
 from kerata.legacy.tensorflow.tensor import Operand, Tensor, dtype_of, is_array, narrow, tensors, texts
 from kerata.legacy.tensorflow.types import PYTHON, DType, Ints, as_dtype, float32, float64, int32, int64, string
 from kerata.legacy.tensorflow.written import as_written
@@ -50,6 +50,13 @@ _SETTLED = """
     max_total_size
 """
 SETTLED = frozenset(_SETTLED.split())
+# Functions that give whole numbers of 64 bits which fit into 32 where what they are given does.
+_ALIKE = """
+    argmax argmin math.argmax math.argmin argsort reshape transpose squeeze expand_dims gather gather_nd concat stack unstack
+    split tile reverse identity slice strided_slice where boolean_mask repeat roll pad minimum maximum clip_by_value sort
+    reduce_max reduce_min math.reduce_max math.reduce_min stop_gradient ones_like zeros_like broadcast_to
+"""
+ALIKE = frozenset(_ALIKE.split())
 _calls: Recent[Call] = Recent(512)
 # Makes the node of a function on the host: in `on_host.py`, which stands on layers.
 on_host: list[Callable[..., Any]] = []
@@ -168,6 +175,8 @@ class Function:
             flat, tree = jax.tree.flatten(found)
             kinds = nominal if isinstance(nominal, tuple) else [nominal] * len(flat)
             made = [Tensor(array, kind or kept_type(array, objects)) for array, kind in zip(flat, kinds, strict=True)]
+            if not is_known and any(one.dtype.is_wide for one in made) and not self._fits_narrow(objects):
+                needs_python("it computes with 64 bits")
             if self.title in OF_LOGITS and is_graph() and is_last(values[1:], made[0]):
                 note(made[0], "logits", (OF_LOGITS[self.title], values[0]))
             return jax.tree.unflatten(tree, made), made
@@ -177,6 +186,10 @@ class Function:
                 return make_call(call, objects, given, wrap)
         with asked_by(f"tf.{self.title}"):
             return make_call(call, objects, given, wrap)
+
+    def _fits_narrow(self, objects: list[Any]) -> bool:
+        """Whether what comes out fits into 32 bits where what goes in does."""
+        return self.title in ALIKE or (self.title == "cast" and not dtype_of(objects[0]).is_floating)
 
     def _call_on_texts(self, values: list[Any]) -> object:
         if self.on_texts is None:

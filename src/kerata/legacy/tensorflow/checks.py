@@ -11,11 +11,20 @@ import numpy as np
 
 from kerata.legacy.tensorflow.calls import Function, convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
+from kerata.legacy.tensorflow.tape import needs_python
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of, is_concrete
 from kerata.legacy.tensorflow.types import Ints, TensorShape, as_dtype
 
 # As NumPy's, for 32 bits.
 TOLERANCE = 1e-6
+
+
+def are_known(*given: AnyTensor) -> bool:
+    """Whether numbers that are checked are there."""
+    if all(is_concrete(one) for one in given):
+        return True
+    needs_python("it checks numbers")
+    return False
 
 
 def check(name: str, holds: Callable[..., Any]) -> Callable[..., None]:
@@ -28,7 +37,7 @@ def check(name: str, holds: Callable[..., Any]) -> Callable[..., None]:
         **kwargs: object,
     ) -> None:
         given = [convert(x)] if y is None else [convert(x), convert(y, convert(x).dtype)]
-        if all(is_concrete(one) for one in given) and not bool(np.all(holds(*[one.numpy() for one in given]))):
+        if are_known(*given) and not bool(np.all(holds(*[one.numpy() for one in given]))):
             raise InvalidArgumentError(message or f"{call.__name__}: the condition does not hold. x = {x}, y = {y}")
 
     call.__name__ = name
@@ -63,7 +72,7 @@ def assert_near(
     one = convert(x)
     other = convert(y, one.dtype)
     room = 10 * float(jnp.finfo(one.dtype.dtype).eps) if one.dtype.is_floating else TOLERANCE
-    if is_concrete(one) and is_concrete(other):
+    if are_known(one, other):
         given, wanted = np.asarray(one.numpy(), "float64"), np.asarray(other.numpy(), "float64")
         if not np.all(
             np.abs(given - wanted) <= (room if atol is None else atol) + (room if rtol is None else rtol) * np.abs(wanted)
@@ -74,7 +83,7 @@ def assert_near(
 def assert_that(condition: object, data: object = None, summarize: object = None, name: str | None = None) -> None:
     """`tf.debugging.Assert`."""
     found = convert(condition)
-    if is_concrete(found) and not bool(np.all(found.numpy())):
+    if are_known(found) and not bool(np.all(found.numpy())):
         raise InvalidArgumentError(f"assertion failed: {data}")
 
 
@@ -177,7 +186,7 @@ _numerics = Function("check_numerics", "tensor, message=None", lambda x, _: jnp.
 def check_numerics(tensor: object, message: str = "", name: str | None = None) -> AnyTensor:
     """The tensor, or an error where numbers are not finite."""
     found = convert(tensor)
-    if is_concrete(found) and not np.all(np.isfinite(np.asarray(found._array))):
+    if are_known(found) and not np.all(np.isfinite(np.asarray(found._array))):
         raise InvalidArgumentError(f"{message} : Tensor had NaN or Inf values")
     return _numerics(found)
 

@@ -22,6 +22,7 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec, as_columns, as_element, as_tensors, fit_to_spec, listed, spec_of
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, OpError, OutOfRangeError
 from kerata.legacy.tensorflow.strings import Texts
+from kerata.legacy.tensorflow.tape import needs_python
 from kerata.legacy.tensorflow.tensor import plain
 from kerata.legacy.tensorflow.tracing import Traced
 from kerata.legacy.tensorflow.types import as_dtype, int64
@@ -78,6 +79,7 @@ class Dataset(datasets.Dataset):
         return super()._pad(group, plain(shapes), plain(values))
 
     def __iter__(self) -> Iterator[Any]:
+        needs_python("it reads data")
         return DatasetIterator(self._start(), self._given)
 
     def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> "Dataset":
@@ -301,6 +303,12 @@ def goes_on(source: object) -> bool:
 
 class DatasetIterator(datasets.DatasetIterator):
     """An iterator over the elements, as tensors."""
+
+    def __next__(self) -> object:
+        needs_python("it reads data")
+        return super().__next__()
+
+    next = __next__
 
     def get_next(self) -> object:
         """The next element."""

@@ -20,7 +20,7 @@ from kerata.legacy.tensorflow.calls import convert, only_shapes
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.layers import wrap_leaves
-from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, map_leaves, noting_nothing
+from kerata.legacy.tensorflow.tape import Call, leaves_of, make_call, map_leaves, needs_python, noting_nothing
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, is_concrete, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import Ints
 
@@ -42,6 +42,7 @@ def cond(
     pred = convert(pred)
     if is_concrete(pred):
         return true_fn() if pred else false_fn()
+    needs_python("tf.cond")
     first, second = both_ways(pred, true_fn, false_fn)
     if not only_shapes() and not isinstance(pred, SymbolicTensor):
         map_pairs(check_alike, first, second)
@@ -123,6 +124,7 @@ def while_loop(
             state = tuple(found) if isinstance(found, (list, tuple)) else (found,)
             rounds += 1
         return state if isinstance(loop_vars, tuple) else list(state)
+    needs_python("tf.while_loop")
     arrays = [narrow(one) for one in state]
 
     def test(carry: tuple[Any, tuple[Array, ...]]) -> Array:
@@ -250,6 +252,7 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Callable[..., object
 
 def printing(*inputs: object, **kwargs: str) -> None:
     """`tf.print`: in a program, each time that it runs."""
+    needs_python("tf.print")
     if all(not isinstance(one, Tensor) or is_concrete(one) for one in inputs):
         shown = [str(np.asarray(plain(one))) if isinstance(one, Tensor) else str(one) for one in inputs]
         print(

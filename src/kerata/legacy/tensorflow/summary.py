@@ -10,6 +10,7 @@ from kerata.base.blocks import ambient
 from kerata.base.checks import message
 from kerata.base.types import PathLike
 from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.tape import needs_python
 
 _local = ambient()
 
@@ -57,6 +58,7 @@ def to_writer(method: str) -> Callable[..., bool]:
 
     def call(name: str, data: object, step: SupportsInt | None = None, **kwargs: object) -> bool:
         writer = getattr(_local, "writer", None)
+        needs_python("tf.summary")
         if writer is None:
             return False
         values = data if isinstance(data, str) else np.asarray(convert(data).numpy())

@@ -83,6 +83,27 @@ def is_graph() -> bool:
     return in_scope() and not runs_as_asked() if said is None else said
 
 
+class StaysPython(Exception):
+    """A function is no program, since something that it does must be done each time."""
+
+
+@contextlib.contextmanager
+def tracing_whole() -> Iterator[None]:
+    """Within the block a function under `tf.function` is traced, to become a program."""
+    before = getattr(_local, "whole", False)
+    _local.whole = True
+    try:
+        yield
+    finally:
+        _local.whole = before
+
+
+def needs_python(what: str) -> None:
+    """Says that what comes next must be done each time: a function that becomes a program does not."""
+    if getattr(_local, "whole", False):
+        raise StaysPython(what)
+
+
 def inside_call() -> bool:
     """Whether Kerata's own code computes now, as one call."""
     return getattr(_local, "inside", False)

@@ -1,0 +1,439 @@
+"""Functions under `tf.function` that become programs.
+
+TensorFlow traced such a function once for each kind of arguments. Here it runs as Python at first. One that takes tensors and
+has run for a while is traced: the variables that it reads or assigns, numbers such as a learning rate, and the states of
+generators become arguments of a program. That is held against a run as Python from the same state, and taken if both agree.
+
+It stays Python where it asks for numbers (a branch, `.numpy()`), reads data, checks numbers, makes variables, or gives
+something else; and where what it knows of its surroundings changes from call to call: TensorFlow would have kept the first.
+"""
+
+import contextlib
+import functools
+import random
+import time
+import types
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple, TypeAlias, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kerata.base.interrupts import hand_on
+from kerata.engine.hyper import holds_number, noting_numbers
+from kerata.engine.module import Module
+from kerata.engine.scope import Scope, in_scope, noted
+from kerata.engine.types import AnyArray, Array, HostArray
+from kerata.engine.variable import Variable, noting_reads
+from kerata.kernels.compiler import compiler_options
+from kerata.kernels.typed import is_traced
+from kerata.legacy.tensorflow.tape import StaysPython, as_graph, inside_call, tapes, tracing_whole
+from kerata.legacy.tensorflow.tensor import Tensor, narrow
+from kerata.legacy.tensorflow.types import DType, string
+
+# Calls as Python, and the seconds that they took together, before a function is traced: compiling costs about as much. The
+# second number is of calls that take longer than the third, whose programs take longer to compile.
+CALLS, SECONDS, LONG_SECONDS, LONG = 5, 0.5, 15.0, 0.05
+# Kinds of arguments of a function, and programs that are made anew since a number is none any more.
+KINDS, RENEWALS = 64, 3
+# How far a program's numbers may be from those of Python: of a change of a variable, of a number, of what is near zero.
+OF_CHANGE, OF_NUMBER, OF_ZERO = 1e-2, 1e-4, 1e-6
+# Roundings that are tried: some units in the last place of float32.
+SHAKEN = 1e-6
+PLAIN = (type(None), bool, int, float, str, bytes)
+
+
+# Arrays of the result, new values of the variables that change.
+Given: TypeAlias = tuple[list[Array], list[Array]]
+
+
+class Ready(NamedTuple):
+    """A result, and the program that gives such results from now on, if there is one."""
+
+    result: object
+    program: "Program | None"
+
+
+class Waiting:
+    """How long a function has run as Python for one kind of arguments."""
+
+    def __init__(self) -> None:
+        self.calls, self.seconds, self.renewals = 0, 0.0, 0
+
+    def run(self, call: Callable[[], object]) -> object:
+        """What a call gives."""
+        start = time.perf_counter()
+        found = call()
+        # The first call also compiles the parts that run as programs within it.
+        if self.calls:
+            self.seconds += time.perf_counter() - start
+        self.calls += 1
+        return found
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a program is worth its compiling."""
+        wanted = LONG_SECONDS if self.seconds > LONG * self.calls else SECONDS
+        return self.calls >= CALLS and self.seconds >= wanted
+
+
+class Programs:
+    """A function of tensors, as Python and as programs.
+
+    Args:
+        function: it.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self.function, self.surroundings = function, Surroundings(function)
+        self.kinds: dict[Hashable, Program | Waiting | None] = {}
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        call = functools.partial(self.function, *args, **kwargs)
+        if in_scope() or tapes() or inside_call() or is_traced() or (kind := self._kind_of(args, kwargs)) is None:
+            return call()
+        found = self.kinds.setdefault(kind, Waiting()) if len(self.kinds) < KINDS else self.kinds.get(kind)
+        if isinstance(found, Program):
+            if found.is_valid:
+                try:
+                    arrays = found.arrays(args, kwargs)
+                except OverflowError:  # numbers that need 64 bits
+                    return call()
+                return found(arrays)
+            found = self.kinds[kind] = found.waiting
+            found.calls, found.seconds, found.renewals = 0, 0.0, found.renewals + 1
+        if found is None or found.renewals > RENEWALS:
+            return call()
+        if not found.is_over:
+            return found.run(call)
+        # It stays so if an error ends the call.
+        self.kinds[kind] = None
+        around = self.surroundings.now()
+        result, program = attempt(self.function, args, kwargs, found)
+        if program is not None:
+            # What is held is not mistaken for another thing in its place in memory.
+            program.around = around
+        self.kinds[kind] = program
+        return result
+
+    def _kind_of(self, args: tuple, kwargs: dict[str, object]) -> Hashable:
+        """What tells kinds of arguments apart; `None` where the function stays Python."""
+        leaves, form = flatten((args, kwargs))
+        kinds = [kind_of(leaf) for leaf in leaves]
+        if None in kinds or not any(isinstance(leaf, Tensor) for leaf in leaves):
+            return None
+        around = self.surroundings.now()
+        return None if around is None else (form, tuple(kinds), tuple(map(mark, around)))
+
+
+def kind_of(leaf: object) -> Hashable:
+    """The kind of an argument, or of a part of one; `None` for what no program takes."""
+    if isinstance(leaf, Tensor):
+        is_held = leaf.dtype == string or leaf.dtype.name in ("float64", "complex128") or noted(leaf, "mask") is not None
+        return None if is_held else (tuple(leaf._array.shape), leaf.dtype.name)
+    if isinstance(leaf, PLAIN):
+        return (type(leaf), leaf)
+    # A model, an optimizer or a function, which its program holds.
+    return ("object", id(leaf)) if isinstance(leaf, Variable) or callable(leaf) else None
+
+
+class Weak:
+    """A method of an object that may go: the programs of its methods do not hold it.
+
+    Args:
+        function: the method, of any object.
+        owner: the object.
+    """
+
+    def __init__(self, function: Callable[..., Any], owner: object):
+        self.python_function, self.owner = function, weakref.ref(owner)
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.python_function(self.owner(), *args, **kwargs)
+
+
+class Surroundings:
+    """What a function knows beside its arguments: TensorFlow kept what this was when it traced the function.
+
+    Args:
+        function: it, or a method of an object.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        owner = getattr(function, "__self__", None)
+        self.owner: Callable[[], object] = function.owner if isinstance(function, Weak) else lambda: owner
+        self.cells: list[Any] = []
+        self.names: list[tuple[dict[str, Any], str]] = []
+        self._look_into(function, set())
+
+    def _look_into(self, function: object, seen: set[int]) -> None:
+        function = getattr(function, "python_function", function)
+        function = getattr(function, "__func__", function)
+        if not isinstance(function, types.FunctionType) or id(code := function.__code__) in seen:
+            return
+        seen.add(id(code))
+        self.cells += function.__closure__ or ()
+        names = function.__globals__
+        for name in names_in(code):
+            if name in names:
+                self.names.append((names, name))
+                if getattr(names[name], "__module__", None) == function.__module__:
+                    self._look_into(names[name], seen)
+
+    def now(self) -> list[object] | None:
+        """What it is now; `None` where that cannot be told."""
+        try:
+            cells = [cell.cell_contents for cell in self.cells]
+        except ValueError:  # a cell that is empty yet
+            return None
+        held = getattr(self.owner(), "__dict__", {})
+        own = [one for name, value in held.items() if not name.startswith("_") for one in (name, value)]
+        return [*cells, *[names.get(name) for names, name in self.names], *own]
+
+
+def names_in(code: types.CodeType) -> Iterator[str]:
+    """The names that code and what it makes look up."""
+    yield from code.co_names
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            yield from names_in(one)
+
+
+def mark(value: object) -> Hashable:
+    """What tells whether a thing is what it was: its number or text, its length, the numbers that it holds, or which it is."""
+    if isinstance(value, PLAIN):
+        return type(value), value
+    if isinstance(value, (list, dict, set)):
+        return id(value), len(value)
+    held = getattr(value, "__dict__", None)
+    if held is None or callable(value) or isinstance(value, (Module, Variable, types.ModuleType)):
+        return id(value)
+    return id(value), tuple((name, one) for name, one in held.items() if isinstance(one, PLAIN))
+
+
+class Program:
+    """A function of tensors, compiled for one kind of arguments.
+
+    Args:
+        function: it.
+        args, kwargs: of that kind.
+        waiting: how long it ran as Python.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: tuple, kwargs: dict[str, object], waiting: Waiting):
+        self.function, self.waiting = function, waiting
+        leaves, self.form = flatten((args, kwargs))
+        self.places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+        self.types: list[DType] = [leaves[place].dtype for place in self.places]
+        self.fixed = [None if place in self.places else leaf for place, leaf in enumerate(leaves)]
+        self.around: object = None
+        self.result: list[Any] = []
+        self.shape = LEAF
+        self.changed: list[int] = []
+        with noting_reads() as reads, noting_numbers() as numbers:
+            jax.eval_shape(functools.partial(self._compute, [], jnp.zeros(0)), self.arrays(args, kwargs))
+        self.variables = list({**reads.read, **reads.given, **reads.drawn}.values())
+        self.numbers = list(numbers.values())
+        brief = waiting.seconds < LONG * waiting.calls
+        self.run = jax.jit(self._compute, compiler_options=compiler_options(brief=brief))
+
+    def arrays(self, args: tuple, kwargs: dict[str, object]) -> list[Array]:
+        """The tensors among some arguments, as programs hold them."""
+        leaves, _ = flatten((args, kwargs))
+        return [narrow(leaves[place]) for place in self.places]
+
+    def state(self) -> list[Array]:
+        """What the variables hold now."""
+        return [variable.value for variable in self.variables]
+
+    def vector(self) -> HostArray:
+        """What the numbers are now."""
+        return np.array([vars(owner)[name] for owner, name in self.numbers], np.float32)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the numbers still are some: a schedule may have taken the place of one."""
+        return all(holds_number(owner, name) for owner, name in self.numbers)
+
+    def _compute(self, state: list[Array], vector: Array, arrays: list[Array]) -> Given:
+        """(arrays of the result, new values of the variables that change)."""
+        given, leaves = iter(zip(arrays, self.types, strict=True)), list(self.fixed)
+        for place in self.places:
+            leaves[place] = Tensor(*next(given))
+        args, kwargs = cast("tuple[tuple, dict[str, object]]", self.form.fill(iter(leaves)))
+        variables = self.variables if state else []
+        table = {(id(owner), name): vector[n] for n, (owner, name) in enumerate(self.numbers)} if state else {}
+        with Scope(variables, state, table) as scope, as_graph(True), tracing_whole():
+            found, self.shape = flatten(self.function(*args, **kwargs))
+            if scope.created:
+                raise StaysPython("it makes variables")
+            outputs = [narrow(one) for one in found if isinstance(one, Tensor)]
+            after = scope.read(variables)
+        self.result = [one.dtype if isinstance(one, Tensor) else settled(one) for one in found]
+        self.changed = [n for n, (old, new) in enumerate(zip(state, after, strict=True)) if new is not old]
+        return outputs, [after[n] for n in self.changed]
+
+    def wrap(self, outputs: list[Array]) -> object:
+        """The result of the function, of its arrays."""
+        given = iter(outputs)
+        found = [Tensor(next(given), kind) if isinstance(kind, DType) else kind for kind in self.result]
+        return self.shape.fill(iter(found))
+
+    def __call__(self, arrays: list[Array]) -> object:
+        outputs, after = self.run(self.state(), self.vector(), arrays)
+        for place, value in zip(self.changed, after, strict=True):
+            self.variables[place].store(value)
+        return self.wrap(outputs)
+
+
+def settled(value: object) -> object:
+    """A part of a result that is no tensor."""
+    if not isinstance(value, (*PLAIN, Variable)):
+        raise StaysPython(f"it gives {type(value).__name__}")
+    return value
+
+
+def attempt(function: Callable[..., Any], args: tuple, kwargs: dict[str, object], waiting: Waiting) -> Ready:
+    """What a function gives, and its program, if that gives the same."""
+    try:
+        with unmoved():
+            program = Program(function, args, kwargs, waiting)
+            before, vector, arrays = program.state(), program.vector(), program.arrays(args, kwargs)
+            given = program.run(before, vector, arrays)
+        shaken = program.run(shake(before), vector, shake(arrays))
+    except Exception as error:  # what cannot be traced says so in many ways; it runs as Python
+        hand_on(error)
+        return Ready(function(*args, **kwargs), None)
+    result = function(*args, **kwargs)
+    try:
+        is_same = gives_same(program, before, given, shaken, result)
+    except Exception as error:  # what has no place in a program, such as a number that needs 64 bits
+        hand_on(error)
+        is_same = False
+    return Ready(result, program if is_same else None)
+
+
+@contextlib.contextmanager
+def unmoved() -> Iterator[None]:
+    """After the block Python's and NumPy's generators are as before it."""
+    before = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def shake(arrays: list[Array]) -> list[Array]:
+    """The same numbers up to some roundings."""
+    stream = np.random.default_rng(0)
+
+    def one(array: Array) -> Array:
+        if not jnp.issubdtype(array.dtype, jnp.floating):
+            return array
+        return array * jnp.asarray(1 + SHAKEN * stream.uniform(-1, 1, array.shape), array.dtype)
+
+    return [one(array) for array in arrays]
+
+
+def gives_same(program: Program, before: list[Array], given: Given, shaken: Given, result: object) -> bool:
+    """Whether a program gave what Python has given since.
+
+    Args:
+        program: it.
+        before: what its variables held.
+        given: what it gave.
+        shaken: what it gave where some roundings were otherwise. A gradient that is nothing but roundings (of a bias before
+            batch normalization) moves a weight under Adam as far as any other.
+        result: what Python gave.
+    """
+    found, shape = flatten(result)
+    made, other = flatten(program.wrap(given[0]))
+    if shape != other or len(made) != len(found):
+        return False
+    moved = iter(zip(given[0], shaken[0], strict=True))
+    for one, expected in zip(made, found, strict=True):
+        if isinstance(one, Tensor) and isinstance(expected, Tensor):
+            if one.dtype != expected.dtype or not is_near(narrow(one), narrow(expected), None, *next(moved)):
+                return False
+        elif one is not expected and not (type(one) is type(expected) and isinstance(one, PLAIN) and one == expected):
+            return False
+    after = {place: pair for place, *pair in zip(program.changed, given[1], shaken[1], strict=True)}
+    pairs = enumerate(zip(program.variables, before, strict=True))
+    return all(
+        is_near(after.get(place, (old, old))[0], variable.value, old, *after.get(place, ())) for place, (variable, old) in pairs
+    )
+
+
+def is_near(one: AnyArray, other: AnyArray, start: AnyArray | None = None, *moved: AnyArray) -> bool:
+    """Whether two arrays are equal, up to roundings.
+
+    Args:
+        start: what both began with, if anything: then it is their way from there that counts.
+        moved: the first with other roundings before it, once or more; how far they are apart is allowed tenfold.
+
+    >>> is_near(np.float32([1.0, 2.0]), np.float32([1.0, 2.00001])), is_near(np.int32(1), np.int32(2))
+    (True, False)
+    """
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one is other or not jnp.issubdtype(one.dtype, jnp.inexact):
+        return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+    a, b, *rest = (np.asarray(each).astype("complex128").ravel() for each in (one, other, *moved))
+    if not np.array_equal(np.isnan(a), np.isnan(b)):
+        return False
+    room = OF_NUMBER * length(b)
+    if start is not None:
+        room = min(room, OF_CHANGE * length(b - np.asarray(start).ravel()))
+    return length(a - b) <= room + OF_ZERO * a.size**0.5 + 10 * max((length(a - each) for each in rest), default=0.0)
+
+
+def length(array: np.ndarray) -> float:
+    return float(np.linalg.norm(np.nan_to_num(array)))
+
+
+class Form(NamedTuple):
+    """How leaves make a structure of lists, tuples and dicts.
+
+    Args:
+        kind: the class of the whole; `None` for a leaf.
+        keys: of a dict, in its order.
+        parts: the forms of what it holds.
+    """
+
+    kind: type | None
+    keys: tuple[Hashable, ...]
+    parts: tuple["Form", ...]
+
+    def fill(self, leaves: Iterator[object]) -> object:
+        """The structure with other leaves."""
+        if self.kind is None:
+            return next(leaves)
+        made = [part.fill(leaves) for part in self.parts]
+        if issubclass(self.kind, dict):
+            return self.kind(zip(self.keys, made, strict=True))
+        return self.kind(*made) if hasattr(self.kind, "_fields") else self.kind(made)
+
+
+LEAF = Form(None, (), ())
+
+
+def flatten(tree: object) -> tuple[list[Any], Form]:
+    """(leaves, form). Lists and dicts of other classes, which keep account of themselves, are Python's.
+
+    >>> leaves, form = flatten({"b": 1, "a": (2, [3])})
+    >>> leaves, form.fill(iter(leaves))
+    ([1, 2, 3], {'b': 1, 'a': (2, [3])})
+    """
+    if isinstance(tree, dict):
+        keys, values = tuple(tree), list(tree.values())
+        kind: type = OrderedDict if isinstance(tree, OrderedDict) else dict
+    elif isinstance(tree, (list, tuple)):
+        keys, values, kind = (), list(tree), list if isinstance(tree, list) else type(tree)
+    else:
+        return [tree], LEAF
+    found = [flatten(value) for value in values]
+    return [leaf for leaves, _ in found for leaf in leaves], Form(kind, keys, tuple(form for _, form in found))
