@@ -148,3 +148,27 @@ def test_helpers_of_single_layers_equal_keras():
             calls = [layer.get_shifted_bbox(dict(given), edge, edge + 1) for layer in (ours, theirs)]
         np.testing.assert_allclose(calls[0]["boxes"], np.asarray(calls[1]["boxes"]), rtol=1e-5)
     assert layers.Rescaling(0.5).convert_weight(BOXES) is BOXES
+
+
+HEIGHTS, WIDTHS = (np.array(sizes, "float32").reshape(2, 1, 1) for sizes in ((12, 9), (15, 11)))
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda boxes: boxes.convert_format(BOXES, "xyxy", "rel_center_xywh", HEIGHTS, WIDTHS),
+        lambda boxes: boxes.convert_format(BOXES / 16, "rel_yxyx", "xywh", HEIGHTS, WIDTHS),
+        lambda boxes: boxes.clip_to_image_size({"boxes": BOXES, "labels": LABELS}, HEIGHTS / 2, WIDTHS / 2)["boxes"],
+        lambda boxes: boxes.clip_to_image_size({"boxes": BOXES, "labels": LABELS}, HEIGHTS / 2, WIDTHS / 2)["labels"],
+        lambda boxes: boxes.crop(BOXES, HEIGHTS / 8, WIDTHS / 8, HEIGHTS / 2, WIDTHS / 2),
+        lambda boxes: boxes.pad(BOXES, HEIGHTS, WIDTHS),
+    ],
+)
+def test_each_picture_may_have_a_size_of_its_own(compute):
+    ours, theirs = (compute(library.utils.bounding_boxes) for library in (kerata, keras))
+    np.testing.assert_allclose(ours, np.asarray(theirs), rtol=1e-5, atol=1e-5)
+
+
+def test_sizes_that_do_not_stand_beside_boxes_are_an_error():
+    with pytest.raises(ValueError, match=r"a last axis of 1, such as \(batch, 1, 1\). Received: height.shape=\(2,\)"):
+        kerata.utils.bounding_boxes.convert_format(BOXES[:, :2], "xyxy", "rel_xyxy", HEIGHTS[:, 0, 0], WIDTHS[:, 0, 0])

@@ -46,6 +46,19 @@ def _split(boxes: Array) -> Corners:
     return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
 
 
+def _columns(boxes: Array) -> Corners:
+    """The four numbers of boxes, with the last axis: they go with one size for all, or one a picture, (batch, 1, 1)."""
+    return boxes[..., 0:1], boxes[..., 1:2], boxes[..., 2:3], boxes[..., 3:4]
+
+
+def _beside(owner: str, columns: Corners, **sizes: object) -> Array:
+    """Four columns as boxes again. `sizes` are what they were computed with."""
+    if any(column.shape[-1] != 1 for column in columns):
+        expected = "sizes must be numbers, or arrays with a last axis of 1, such as (batch, 1, 1)"
+        raise ValueError(message(owner, expected, {f"{name}.shape": as_array(size).shape for name, size in sizes.items()}))  # type: ignore[arg-type]
+    return jnp.concatenate(jnp.broadcast_arrays(*columns), axis=-1)
+
+
 def convert_format(
     boxes: object,
     source: str,
@@ -59,7 +72,8 @@ def convert_format(
     Args:
         boxes: of shape (..., 4), or a dict with them as `"boxes"`.
         source, target: two forms.
-        height, width: of the picture, where one form is relative.
+        height, width: of the picture, where one form is relative: numbers, or of shape (batch, 1, 1) for pictures of
+            several sizes.
         dtype: of the result.
 
     >>> convert_format(jnp.array([[10.0, 20.0, 30.0, 50.0]]), "xyxy", "center_xywh").tolist()
@@ -79,13 +93,13 @@ def convert_format(
     found = found.astype(dtype)
     if source == target:
         return found
-    corners = TO_CORNERS[source.removeprefix("rel_")](*_split(found))
+    corners = TO_CORNERS[source.removeprefix("rel_")](*_columns(found))
     if relative[0] != relative[1]:
         assert height is not None and width is not None
         by = (width, height, width, height)
         sizes = [jnp.asarray(size, dtype) for size in by]
         corners = tuple(c * s if relative[0] else c / s for c, s in zip(corners, sizes, strict=True))  # type: ignore[assignment]
-    return jnp.stack(FROM_CORNERS[target.removeprefix("rel_")](*corners), axis=-1)
+    return _beside("convert_format", FROM_CORNERS[target.removeprefix("rel_")](*corners), height=height, width=width)
 
 
 def clip_to_image_size(
@@ -118,10 +132,10 @@ def clip_to_image_size(
 
 
 def _clipped(boxes: Array, right: TensorLike, bottom: TensorLike) -> Array:
-    x1, y1, x2, y2 = _split(boxes)
+    x1, y1, x2, y2 = _columns(boxes)
     right, bottom = as_array(right), as_array(bottom)
-    ends = ((x1, right), (y1, bottom), (x2, right), (y2, bottom))
-    return jnp.stack([jnp.clip(number, 0, end) for number, end in ends], axis=-1)
+    left, top = jnp.clip(x1, 0, right), jnp.clip(y1, 0, bottom)
+    return _beside("boxes", (left, top, jnp.clip(x2, 0, right), jnp.clip(y2, 0, bottom)), width=right, height=bottom)
 
 
 def crop(
@@ -161,9 +175,9 @@ def pad(
         height, width: of no influence, as in Keras.
     """
     check_choice("pad", "bounding_box_format", bounding_box_format, ("xyxy",))
-    x1, y1, x2, y2 = _split(as_array(boxes))
+    x1, y1, x2, y2 = _columns(as_array(boxes))
     left, top = as_array(left), as_array(top)
-    return jnp.stack([x1 + left, y1 + top, x2 + left, y2 + top], axis=-1)
+    return _beside("pad", (x1 + left, y1 + top, x2 + left, y2 + top), top=top, left=left)
 
 
 def affine_transform(
