@@ -162,6 +162,13 @@ def test_inference_changes_nothing_and_training_does(name, arguments):
     assert half.dtype == "bfloat16" and np.isfinite(np.asarray(half, "float32")).all()
 
 
+def test_a_channel_with_an_undefined_pixel_stays_as_it_is():
+    pictures = PICTURES.copy()
+    pictures[0, 1, 2, 0], pictures[1, 2, 3, 1] = np.nan, np.inf
+    theirs, ours = pair("AutoContrast", {})
+    assert_near(ours(pictures), np.asarray(theirs(pictures)))
+
+
 def test_masks_and_labels_go_with_their_pictures():
     mask = (PICTURES[..., :1] > 100).astype("int32")
     for name in ("RandomFlip", "RandomRotation", "RandomContrast", "RandomCrop"):

@@ -247,7 +247,9 @@ class AutoContrast(Augmentation):
         low, high = (f(images, axes, keepdims=True) for f in (jnp.min, jnp.max))
         flat = high <= low
         share = (images - low) / jnp.where(flat, 1, high - low)
-        return jnp.where(flat, images, rescale(share, (0, 1), self.value_range))
+        stretched = rescale(share, (0, 1), self.value_range)
+        # Where a pixel is NaN, so are its channel's ends: the channel stays as it is.
+        return jnp.where(flat | jnp.isnan(stretched), images, stretched)
 
 
 # Tiles along a side, even of a small picture, which is continued to have a pixel in each.
