@@ -447,6 +447,8 @@ ROWS = [
     row("image.resize", COLOURS, (3, 3), antialias=True),
     *(row("image.resize", BYTES, (9, 4), interpolation=i) for i in ("nearest", "bilinear", "bicubic", "lanczos5")),
     row("image.resize", BYTES.astype("int32") - 100, (9, 4), pad_to_aspect_ratio=True, fill_value=3),
+    row("image.resize", BYTES, (9, 4), pad_to_aspect_ratio=True, fill_value=127.5),
+    *(row("image.resize", COLOURS > 0.5, (9, 4), interpolation=i, pad_to_aspect_ratio=True) for i in ("nearest", "bicubic")),
     row("image.resize", COLOURS, (8, 4), crop_to_aspect_ratio=True),
     row("image.resize", COLOURS, (8, 4), pad_to_aspect_ratio=True, fill_value=0.5),
     row("image.resize", COLOURS[0], (4, 9), pad_to_aspect_ratio=True),

@@ -99,7 +99,7 @@ def resize(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(message("resize", "only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True"))
     x = _last("resize", images, data_format)
-    rows, columns = x.shape[-3], x.shape[-2]
+    rows, columns, dtype = x.shape[-3], x.shape[-2], x.dtype
     # The size with the target's proportions that touches the picture's own in one dimension.
     fit_rows, fit_columns = int(columns * height / width), int(rows * width / height)
     if crop_to_aspect_ratio:
@@ -109,13 +109,17 @@ def resize(
     elif pad_to_aspect_ratio:
         top, left = (max(rows, fit_rows) - rows) // 2, (max(columns, fit_columns) - columns) // 2
         pads = [(0, 0)] * (x.ndim - 3) + [(top, top), (left if not top else 0,) * 2, (0, 0)]
+        if jnp.issubdtype(dtype, jnp.integer) and not float(fill_value).is_integer():
+            # A filling such as 127.5 would be cut to a whole number.
+            x = as_float(x)
         x = jnp.pad(x, pads, constant_values=fill_value)
     shape = (*x.shape[:-3], height, width, x.shape[-1])
     resized = jax.image.resize(x, shape, method=interpolation, antialias=antialias)
-    if jnp.issubdtype(x.dtype, jnp.integer) and resized.dtype != x.dtype:
-        bounds = jnp.iinfo(x.dtype)
-        resized = jnp.clip(jnp.round(resized), bounds.min, bounds.max).astype(x.dtype)
-    return _back(resized, data_format)
+    if jnp.issubdtype(dtype, jnp.integer) and resized.dtype != dtype:
+        bounds = jnp.iinfo(dtype)
+        resized = jnp.clip(jnp.round(resized), bounds.min, bounds.max)
+    # Truth values: whether something is seen, as in Keras.
+    return _back(resized > 0 if dtype == jnp.bool_ else resized.astype(dtype), data_format)
 
 
 @traceable
