@@ -198,6 +198,30 @@ def test_tables(folder):
         generator.flow_from_dataframe(table, folder, y_col="v", class_mode="sparse", **how)
     with pytest.raises(ValueError, match='"binary" needs two classes'):
         generator.flow_from_dataframe(table, folder, class_mode="binary", **how)
+    both = next(generator.flow_from_dataframe(table, folder, y_col=table.columns[2:4], class_mode="raw", **how))[1]
+    assert both.tolist() == [[1, 0], [2, 1], [3, 2], [4, 3]]
+    with pytest.warns(DeprecationWarning) as caught:
+        old = {"has_ext": True, "sort": False, "drop_duplicates": False, "class_mode": "other"}
+        assert next(generator.flow_from_dataframe(table, folder, y_col="v", **old, **how))[1].tolist() == [0, 1, 2, 3]
+    assert len(caught) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"x_col": "file"}, "`x_col` must be one of 'filename', 'class'"),
+        ({"y_col": "clas"}, "Did you mean 'class'"),
+        ({"y_col": ["class"]}, "`y_col` must be one column for class_mode='categorical'"),
+        ({"y_col": ["class", "no"], "class_mode": "raw"}, "y_col='no'"),
+        ({"weight_col": "w"}, "`weight_col` must be one of"),
+    ],
+)
+def test_columns_that_there_are_not(folder, arguments, text):
+    import pandas
+
+    table = pandas.DataFrame({"filename": ["ant/0.png"], "class": ["a"]})
+    with pytest.raises(ValueError, match=text):
+        ImageDataGenerator().flow_from_dataframe(table, folder, **arguments)
 
 
 # Files

@@ -2,7 +2,6 @@
 
 import functools
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,15 +136,6 @@ class ImageDataGenerator(generator.ImageDataGenerator):
     def _whitening(self, flat: np.ndarray) -> np.ndarray:
         u, s, _ = np.linalg.svd(flat.T @ flat / len(flat))
         return (u / np.sqrt(s + self.zca_epsilon)) @ u.T
-
-    def flow_from_dataframe(self, dataframe, *args, **kwargs) -> tables.DataFrameIterator:
-        """Batches of the pictures that a column of a table names."""
-        for name in ("has_ext", "sort", "drop_duplicates"):
-            if kwargs.pop(name, None) is not None:
-                warnings.warn(f"flow_from_dataframe: `{name}` has no effect any more.", DeprecationWarning, stacklevel=2)
-        if kwargs.get("class_mode") == "other":
-            kwargs["class_mode"] = "raw"
-        return super().flow_from_dataframe(dataframe, *args, **kwargs)
 
 
 class GeneratorOfKeras1(ImageDataGenerator):

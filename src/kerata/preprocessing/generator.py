@@ -407,6 +407,12 @@ class ImageDataGenerator:
         **reading,
     ) -> "tables.DataFrameIterator":
         """Batches of the pictures that a column of a table names; see `DataFrameIterator`."""
+        for name in RETIRED & set(reading):
+            del reading[name]
+            warnings.warn(f"flow_from_dataframe: `{name}` has no effect any more.", DeprecationWarning, stacklevel=2)
+        if class_mode == "other":
+            class_mode = "raw"
+            warnings.warn("flow_from_dataframe: 'other' is an old name of 'raw'.", DeprecationWarning, stacklevel=2)
         return tables.DataFrameIterator(
             dataframe,
             directory,
@@ -434,6 +440,8 @@ class ImageDataGenerator:
         )
 
 
+# Arguments of `flow_from_dataframe` that programs still give.
+RETIRED = frozenset({"has_ext", "sort", "drop_duplicates"})
 MOVING = {**NOTHING, "flip_horizontal": False, "flip_vertical": False}
 TONES = ("channel_shift_intensity", "brightness")
 BUILT_IN = (__name__, "kerata.legacy.image")

@@ -99,6 +99,16 @@ class DataFrameIterator(BatchFromFilesMixin):
         if mode == "multi_output" and not isinstance(y_col, list):
             raise KindError(message("DataFrameIterator", '`y_col` must be a list for "multi_output"', {"y_col": y_col}))
         kinds = {"binary": (str,), "sparse": (str,), "categorical": (str, list, tuple)}.get(str(mode))
+        # A tuple is a name of a table with several levels of names.
+        several = np.ndim(y_col) == 1 and not isinstance(y_col, tuple)
+        if kinds and several:
+            expected = f"`y_col` must be one column for class_mode={mode!r}"
+            fix = "Several columns of numbers are class_mode='raw' or 'multi_output'"
+            raise KindError(message("DataFrameIterator", expected, {"y_col": y_col}, fix))
+        targets = [] if mode in ("input", None) else list(y_col) if several else [y_col]
+        for name, column in (("x_col", x_col), *(("y_col", one) for one in targets), ("weight_col", weight_col)):
+            if column is not None or name == "y_col":
+                check_choice("DataFrameIterator", name, column, table.columns)
         for column, allowed in ((x_col, (str,)), (y_col, kinds)):
             if allowed and not all(isinstance(value, allowed) for value in table[column]):
                 said = " or ".join(kind.__name__ for kind in allowed)
