@@ -73,6 +73,17 @@ def test_turned_boxes_equal_keras():
     np.testing.assert_allclose(other["boxes"] * np.array([15, 12, 15, 12]), ours["boxes"], rtol=1e-5, atol=1e-5)
 
 
+def test_changed_perspectives_give_boxes_in_their_form():
+    found = []
+    for form in ("xyxy", "yxyx", "rel_xywh"):
+        layer = layers.RandomPerspective(seed=2, bounding_box_format=form)
+        data = {"images": PICTURES, "bounding_boxes": {"boxes": in_form(form), "labels": LABELS}}
+        boxes = layer(data, training=True)["bounding_boxes"]
+        found.append(kerata.utils.bounding_boxes.convert_format(boxes["boxes"], form, "xyxy", **SIZE))
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=1e-4, atol=1e-4)
+
+
 def bright(shape, box):
     """A picture that is bright in a box."""
     picture = np.zeros((*shape, 1), "float32")
@@ -172,3 +183,16 @@ def test_each_picture_may_have_a_size_of_its_own(compute):
 def test_sizes_that_do_not_stand_beside_boxes_are_an_error():
     with pytest.raises(ValueError, match=r"a last axis of 1, such as \(batch, 1, 1\). Received: height.shape=\(2,\)"):
         kerata.utils.bounding_boxes.convert_format(BOXES[:, :2], "xyxy", "rel_xyxy", HEIGHTS[:, 0, 0], WIDTHS[:, 0, 0])
+
+
+WRONG = [
+    ({"boxes": BOXES[:, 0], "labels": LABELS[:, 0]}, r"boxes must have shape \(2, boxes, 4\)"),
+    ({"boxes": BOXES[:1], "labels": LABELS[:1]}, r"boxes must have shape .*Received: boxes.shape=\(1, 3, 4\)"),
+    ({"boxes": [BOXES[0].tolist(), BOXES[1, :2].tolist()], "labels": [[1, 2, 3], [4, 5]]}, "Fill up with boxes"),
+]
+
+
+@pytest.mark.parametrize(("boxes", "text"), WRONG)
+def test_boxes_that_do_not_stand_beside_pictures_are_an_error(boxes, text):
+    with pytest.raises(ValueError, match=text):
+        layers.RandomFlip(bounding_box_format="xyxy")({"images": PICTURES, "bounding_boxes": boxes})

@@ -183,7 +183,45 @@ def test_masks_and_labels_go_with_their_pictures():
     assert set(found) == set(data) and found["labels"].tolist() == [0, 1, 2]
 
 
+CLASSES = np.random.default_rng(3).choice([0, 7], (3, 6, 7, 1)).astype("uint8")
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.CenterCrop(5, 9),
+        lambda: layers.CenterCrop(3, 4),
+        lambda: layers.RandomCrop(9, 5, seed=1),
+        lambda: layers.RandomCrop(3, 4, seed=1),
+        lambda: layers.Resizing(4, 9),
+        lambda: layers.RandomFlip(seed=1),
+        lambda: layers.RandomRotation(0.2, seed=1, fill_value=7.0, fill_mode="constant"),
+        lambda: layers.RandomContrast(0.2, seed=1),
+    ],
+)
+def test_masks_hold_classes_with_and_without_channels(make, training):
+    """No mask gets numbers that it did not hold."""
+    found = make()({"images": PICTURES, "segmentation_masks": CLASSES}, training=training)["segmentation_masks"]
+    flat = make()({"images": PICTURES, "segmentation_masks": CLASSES[..., 0]}, training=training)["segmentation_masks"]
+    assert found.dtype == "uint8" and set(np.unique(found)) <= {0, 7}
+    np.testing.assert_array_equal(flat, found[..., 0])
+    one = make()({"images": PICTURES[0], "segmentation_masks": CLASSES[0, ..., 0]}, training=training)["segmentation_masks"]
+    assert one.shape == flat.shape[1:]
+
+
+def test_factors_may_come_from_numpy():
+    for name in ("RandomRotation", "RandomBrightness", "RandomContrast"):
+        kind = getattr(layers, name)
+        for given, plain_number in ((np.float32(0.25), 0.25), (np.array([0.25, 0.5]), [0.25, 0.5])):
+            found, expected = (json.dumps(kind(factor, name="one").get_config()) for factor in (given, plain_number))
+            assert found == expected
+
+
 WRONG = [
+    (lambda: layers.RandomFlip()({"image": PICTURES}), "a dict must hold pictures as 'images'"),
+    (lambda: layers.MaxNumBoundingBoxes(-1), "`max_number` must be"),
+    (lambda: layers.RandomErasing(fill_value=(1, 2, 3))(PICTURES[..., :1]), "are for pictures of three channels"),
     (lambda: layers.RandomFlip("diagonal"), "`mode` must be one of"),
     (lambda: layers.RandomRotation(2.0), "`factor` must be a number (or a list of two numbers) in the range [-1, 1]"),
     (lambda: layers.RandomRotation("0.1"), "`factor` must be a number"),

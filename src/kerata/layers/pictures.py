@@ -64,6 +64,8 @@ class PictureLayer(DataLayer):
     # How it is called
 
     def call(self, data, training=True):
+        if isinstance(data, dict) and "images" not in data:
+            raise KindError(message(self, "a dict must hold pictures as 'images'", {"keys": sorted(map(str, data))}))
         transformation = self.get_random_transformation(data, training=training)
         batch = self.is_batch(self.images_of(data))
         if not isinstance(data, dict):
@@ -71,17 +73,31 @@ class PictureLayer(DataLayer):
         changed = dict(data)
         for key in [key for key in KINDS if key in data]:
             change = getattr(self, f"transform_{key}" if batch else f"transform_single_{KINDS[key]}")
-            given = self._check_boxes(data[key]) if key == "bounding_boxes" else data[key]
-            changed[key] = change(given, transformation, training=training)
+            given = self._check_boxes(data[key], data["images"].shape[:-3]) if key == "bounding_boxes" else data[key]
+            # Masks may come without an axis of channels, and go without one.
+            flat = key == "segmentation_masks" and jnp.ndim(data[key]) == (3 if batch else 2)
+            if flat:
+                given = jnp.expand_dims(jnp.asarray(data[key]), self.channel_axis)
+            found = change(given, transformation, training=training)
+            changed[key] = jnp.squeeze(found, self.channel_axis) if flat else found
         return changed
 
-    def _check_boxes(self, boxes) -> dict[str, Any]:
+    def _check_boxes(self, boxes, batch: tuple[int, ...]) -> dict[str, Any]:
         if self.bounding_box_format is None:
             fix = f"Say {type(self).__name__}(..., bounding_box_format='xyxy')"
             raise ValueError(message(self, "boxes need a `bounding_box_format`", {"bounding_box_format": None}, fix))
         if not isinstance(boxes, Mapping) or not {"boxes", "labels"} <= set(boxes):
             raise KindError(message(self, "boxes must be a dict with 'boxes' and 'labels'", {"bounding_boxes": boxes}))
-        return {**boxes, "boxes": jnp.asarray(boxes["boxes"], "float32"), "labels": jnp.asarray(boxes["labels"])}
+        try:
+            found = {**boxes, "boxes": jnp.asarray(boxes["boxes"], "float32"), "labels": jnp.asarray(boxes["labels"])}
+        except ValueError as error:
+            expected, fix = "each picture must have as many boxes", "Fill up with boxes and labels of -1"
+            raise ValueError(message(self, expected, {"error": str(error)}, fix)) from None
+        shape = found["boxes"].shape
+        if len(shape) != len(batch) + 2 or shape[:-2] != batch or shape[-1] != 4:
+            expected = f"boxes must have shape ({', '.join(map(str, [*batch, 'boxes', 4]))}), beside such pictures"
+            raise ValueError(message(self, expected, {"boxes.shape": shape}))
+        return found
 
     def transform_single_image(self, image, transformation, training=True):
         """One picture, changed."""

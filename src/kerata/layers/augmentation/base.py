@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from kerata import random
 from kerata.base.checks import KindError, check_choice, message
@@ -115,6 +116,7 @@ def check_range(
     (-0.2, 0.2)
     """
     what = f"`{name}` must be a number (or a list of two numbers) in the range [{low}, {high}]"
+    value = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
     if isinstance(value, (tuple, list)):
         ends = tuple(value)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -64,7 +64,7 @@ class RandomBrightness(Augmentation):
 
     def __init__(self, factor, value_range=(0, 255), seed=None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.factor = check_range(self, "factor", factor or 0.0, -1, 1)
+        self.factor = check_range(self, "factor", 0.0 if factor is None else factor, -1, 1)
         self.value_range = check_value_range(self, value_range)
 
     def get_random_transformation(self, data, training=True, seed=None):

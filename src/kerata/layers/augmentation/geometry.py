@@ -117,7 +117,7 @@ class RandomRotation(AffineAugmentation):
         self, factor, fill_mode="reflect", interpolation="bilinear", seed=None, fill_value=0.0, data_format=None, **kwargs
     ):
         super().__init__(seed, data_format, **kwargs)
-        self.factor = check_range(self, "factor", factor or 0.0, -1, 1)
+        self.factor = check_range(self, "factor", 0.0 if factor is None else factor, -1, 1)
         self.set_filling(fill_mode, fill_value, interpolation)
 
     def get_random_transformation(self, data, training=True, seed=None):
@@ -432,17 +432,19 @@ class RandomCrop(Augmentation):
         return Place(((rows - height) // 2, (columns - width) // 2), (height, width), (rows, columns))
 
     def transform_images(self, images, transformation, training=True):
-        images = self.cast(images)
-        size = (self.height, self.width)
-        if not training or transformation is None:
-            return resize(images, size, crop_to_aspect_ratio=True, data_format=self.data_format)
-        cut = self.move(images, transformation, "bilinear")
-        if (cut.shape[self.height_axis], cut.shape[self.width_axis]) == size:
-            return cut
-        return resize(cut, size, data_format=self.data_format)
+        return self._cut(self.cast(images), transformation, training, "bilinear")
 
     def transform_segmentation_masks(self, segmentation_masks, transformation, training=True):
-        return self.transform_images(segmentation_masks, transformation, training)
+        return self._cut(jnp.asarray(segmentation_masks), transformation, training, "nearest")
+
+    def _cut(self, images, transformation, training, interpolation):
+        size = (self.height, self.width)
+        if not training or transformation is None:
+            return resize(images, size, interpolation, crop_to_aspect_ratio=True, data_format=self.data_format)
+        cut = self.move(images, transformation, interpolation)
+        if (cut.shape[self.height_axis], cut.shape[self.width_axis]) == size:
+            return cut
+        return resize(cut, size, interpolation, data_format=self.data_format)
 
     def move(self, images, transformation, interpolation):
         for axis, start, size in zip(

@@ -80,6 +80,9 @@ class RandomErasing(Boxes):
             noise = random.normal(shape, dtype=self.compute_dtype, seed=self.generator if seed is None else seed)
             return jnp.clip(noise * self.value_range[1], *self.value_range)
         value = jnp.clip(jnp.asarray(self.fill_value, self.compute_dtype), *self.value_range)
+        if value.ndim and shape[self.channel_axis] != 3:
+            received = {"fill_value": self.fill_value, "images.shape": tuple(shape)}
+            raise ValueError(message(self, "three numbers as `fill_value` are for pictures of three channels", received))
         if value.ndim and self.data_format == "channels_first":
             value = value[:, None, None]
         return jnp.broadcast_to(value, shape)

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from kerata.base.checks import check_positive_int
 from kerata.base.registry import builtin
 from kerata.layers.pictures import PictureLayer
 
@@ -27,7 +28,8 @@ class MaxNumBoundingBoxes(PictureLayer):
 
     def __init__(self, max_number, fill_value=-1, **kwargs):
         super().__init__(**kwargs)
-        self.max_number, self.fill_value = int(max_number), int(fill_value)
+        self.max_number = check_positive_int(self, "max_number", max_number, minimum=0)
+        self.fill_value = int(fill_value)
 
     def transform_images(self, images, transformation=None, training=True):
         return self.cast(images)

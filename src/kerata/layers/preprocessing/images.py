@@ -70,9 +70,6 @@ class Sized(PictureLayer):
     def get_random_transformation(self, data, training=True, seed=None):
         return {"input_shape": tuple(self.images_of(data).shape)}
 
-    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
-        return self.transform_images(segmentation_masks, transformation, training)
-
     def compute_output_spec(self, data, *args, **kwargs):
         if isinstance(data, dict):
             return infer(self._call_concrete_of, data, *args, **kwargs)
@@ -201,11 +198,16 @@ class CenterCrop(Sized):
     """
 
     def transform_images(self, images, transformation=None, training=True):
-        x = self.cast(images)
+        return self._cut(self.cast(images), "bilinear")
+
+    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+        return self._cut(jnp.asarray(segmentation_masks), "nearest")
+
+    def _cut(self, x, interpolation):
         rows = x.ndim - (3 if self.data_format == "channels_last" else 2)
         top, left = x.shape[rows] - self.height, x.shape[rows + 1] - self.width
         if min(top, left) < 0:
-            return resize(x, (self.height, self.width), crop_to_aspect_ratio=True, data_format=self.data_format)
+            return resize(x, (self.height, self.width), interpolation, crop_to_aspect_ratio=True, data_format=self.data_format)
         cut = [slice(None)] * x.ndim
         cut[rows], cut[rows + 1] = slice(top // 2, top // 2 + self.height), slice(left // 2, left // 2 + self.width)
         return x[tuple(cut)]
