@@ -210,6 +210,17 @@ def test_masks_hold_classes_with_and_without_channels(make, training):
     assert one.shape == flat.shape[1:]
 
 
+def test_elastic_pictures_move_in_both_directions():
+    """Pictures that hold their own places: what they lack is how far pixels came, along rows and along columns."""
+    places = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0), indexing="ij"), -1).astype("float32")[None]
+    moved = []
+    for library in (keras, kerata):
+        found = np.asarray(library.ops.image.elastic_transform(places, 2.0, 1.0, fill_mode="nearest", seed=3)) - places
+        moved.append(found[0, 5:-5, 5:-5])
+    theirs, ours = (np.corrcoef(one[..., 0].ravel(), one[..., 1].ravel())[0, 1] for one in moved)
+    assert theirs > 0.9 and abs(ours) < 0.5
+
+
 def test_factors_may_come_from_numpy():
     for name in ("RandomRotation", "RandomBrightness", "RandomContrast"):
         kind = getattr(layers, name)
