@@ -148,8 +148,8 @@ def same(first: list[Any], second: list[Any]) -> bool:
 # Building
 
 
-def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None) -> None:
-    """Builds what is not built yet from one batch: weights, losses, measures.
+def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None) -> Tensors:
+    """Builds what is not built yet from one batch: weights, losses, measures. Gives the symbolic outputs.
 
     What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
 
@@ -176,6 +176,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
         made.renew(output_names_of(model))
     check_indices(model, given[0], method)
     build_objective(model, made, given, y, outputs)
+    return outputs
 
 
 def build_objective(model: TrainedModel, made: Compilation, given: Batch, y: Tree, outputs: Tensors) -> None:

@@ -78,12 +78,20 @@ def check_numbers(model: TrainedModel, x: Tree, y: Tree, sample_weight: Tree, me
 
     Inputs pass where a layer of a user's own, or a function, may know what to do with them.
     """
-    trees = {"sample_weight": sample_weight}
+    given = {} if passes_missing(model) else {"x": x}
+    check_leaves({**given, "sample_weight": sample_weight}, method)
+
+
+def passes_missing(model: TrainedModel) -> bool:
+    """Whether something in a model may know what to do with numbers that are missing."""
     layers = model._flatten_layers()
     graphs: list[TrainedGraph] = [graph for layer in layers if (graph := getattr(layer, "_graph", None)) is not None]
     operations = [node.operation for graph in graphs for node in graph.nodes if isinstance(node.operation, Operation)]
-    if not any(handles_missing(each) for each in (*layers, *operations)):
-        trees = {"x": x, **trees}
+    return any(handles_missing(each) for each in (*layers, *operations))
+
+
+def check_leaves(trees: dict[str, Tree], method: str) -> None:
+    """Raises where a number in some trees of arrays, by what they are, is NaN or infinite."""
     for name, tree in trees.items():
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
             check_finite(method, f"`{name}{jax.tree_util.keystr(path)}`", leaf)

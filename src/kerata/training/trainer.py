@@ -27,14 +27,15 @@ from kerata.training.certain import certain_faults
 from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
-from kerata.training.feeds import DeviceFeed, first_batch, make_feed
+from kerata.training.feeds import first_batch, make_feed
 from kerata.training.hints import hinting, missing_method, unknown_argument
 from kerata.training.host import through_host
 from kerata.training.limits import limit_epochs, limit_steps
 from kerata.training.loop import train
+from kerata.training.on_batch import run_of_batch
 from kerata.training.once import compute_once
 from kerata.training.prediction import Predictor
-from kerata.training.prepare import build_for, prepare, prepare_built
+from kerata.training.prepare import build_for, prepare_built
 from kerata.training.runs import Run
 from kerata.training.signals import heard
 from kerata.training.step_methods import StepMethods, reading_of
@@ -388,9 +389,7 @@ class Trainer(StepMethods):
     ) -> Any:
         """One step on one batch; returns the loss and measures of that batch."""
         samples = one_batch(self, x, y, sample_weight, class_weight, "train_on_batch")
-        prepared = prepare(self, samples.tree, "train_on_batch")
-        feed = DeviceFeed(samples, samples.size, prepared.may_pad(samples.tree, samples.size, None), False)
-        run = Run(prepared, feed, make_key(), "train")
+        run = run_of_batch(self, samples, training=True)
         logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
@@ -401,7 +400,7 @@ class Trainer(StepMethods):
     ) -> Any:
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
-        run = evaluation(self, samples, samples.size, None)
+        run = run_of_batch(self, samples, training=False)
         logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
