@@ -386,6 +386,20 @@ tf.sparse.to_dense(tf.sets.intersection(tf.constant([[3, 1, 2], [5, 6, 7]]), tf.
 tf.sets.intersection(tf.constant([[3, 1, 2]]), tf.constant([[2, 3]])).values
 tf.sparse.to_dense(tf.sets.union(tf.constant([[3, 1, 2]]), tf.constant([[2, 9]])))
 tf.sparse.to_dense(tf.sets.difference(tf.constant([[3, 1, 2], [5, 6, 7]]), tf.constant([[2, 3], [8, 5]])))
+tf.gather(i, tf.constant([0, 1], tf.int64))
+tf.gather_nd(i, tf.constant([[0, 1]], tf.int64))
+tf.slice(i, tf.constant([0, 0], tf.int64), tf.constant([1, 2], tf.int64))
+tf.scatter_nd(tf.constant([[0], [2]], tf.int64), i[0, :2], tf.constant([4], tf.int64))
+tf.tensor_scatter_nd_add(i, tf.constant([[0]], tf.int64), i[:1])
+tf.math.segment_sum(i, tf.constant([0, 0], tf.int64))
+tf.math.unsorted_segment_sum(i, tf.constant([0, 1], tf.int64), 2)
+tf.nn.embedding_lookup(i, tf.constant([1], tf.int64))
+tf.reverse_sequence(i, tf.constant([1, 2], tf.int64), seq_axis=1)
+tf.linalg.band_part(i, tf.constant(0, tf.int64), tf.constant(1, tf.int64))
+tf.tile(a, [tf.constant(2.0, tf.float64), 1])
+tf.reshape(a, [tf.constant(6.0, tf.float64)])
+tf.fill([tf.constant(2.0, tf.float64)], a[0, 0])
+tf.unravel_index(tf.constant([3, 4], tf.int64), tf.constant([2, 4], tf.int64))
 """
 
 

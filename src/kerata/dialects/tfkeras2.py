@@ -112,6 +112,7 @@ LOSSES = Table(
     """
     SparseCategoricalCrossentropy: from_logits=False, ignore_class=None, reduction='sum_over_batch_size',
         name='sparse_categorical_crossentropy'
+    huber_loss = huber
     """,
 )
 TABLES = {table.kind: table for table in (LAYERS, OPTIMIZERS, REGULARIZERS, METHODS, LOSSES)}

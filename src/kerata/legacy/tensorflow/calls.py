@@ -57,6 +57,8 @@ _ALIKE = """
     reduce_max reduce_min math.reduce_max math.reduce_min stop_gradient ones_like zeros_like broadcast_to
 """
 ALIKE = frozenset(_ALIKE.split())
+# Arguments that say where, or how often: what comes out has not their type.
+PLACES = SETTLED | frozenset("axis begin box_indices ids indices num_lower num_upper segment_ids seq_lengths".split())
 _calls: Recent[Call] = Recent(512)
 # Makes the node of a function on the host: in `on_host.py`, which stands on layers.
 on_host: list[Callable[..., Any]] = []
@@ -106,6 +108,8 @@ class Function:
         self.__doc__ = compute.__doc__
         self.compute, self.like, self.gives, self.host, self.on_texts = compute, like, gives, host, on_texts
         self.names, self.defaults = read_signature(signature)
+        # The places of an array are numbers themselves.
+        self._kinds = [place for place, one in enumerate(self.names) if one not in PLACES or name == "unravel_index"]
         self._symbolic = compute
         if facts_of(compute) is None:
             self._symbolic = traceable(named(compute, name))
@@ -170,11 +174,12 @@ class Function:
         call = self._call_of(leaves, treedef, places, is_wide)
         given = [(wide_of if is_wide else narrow)(thing) for thing in objects]
         nominal = self.gives(values) if callable(self.gives) else self.gives
+        operands = [one for place in self._kinds for one in jax.tree.leaves(values[place], is_leaf=is_array) if is_array(one)]
 
         def wrap(found: object) -> tuple[Any, list[Any]]:
             flat, tree = jax.tree.flatten(found)
             kinds = nominal if isinstance(nominal, tuple) else [nominal] * len(flat)
-            made = [Tensor(array, kind or kept_type(array, objects)) for array, kind in zip(flat, kinds, strict=True)]
+            made = [Tensor(array, kind or kept_type(array, operands)) for array, kind in zip(flat, kinds, strict=True)]
             if not is_known and any(one.dtype.is_wide for one in made) and not self._fits_narrow(objects):
                 needs_python("it computes with 64 bits")
             if self.title in OF_LOGITS and is_graph() and is_last(values[1:], made[0]):
