@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.recent import Recent
-from kerata.engine.numbers import asked_by, known, numbers_of
+from kerata.engine.numbers import ASKING, asked_by, known, numbers_of
 from kerata.engine.scope import current_scope, note
 from kerata.engine.symbolic import SymbolicTensor, symbolic_leaves, traceable
 from kerata.engine.types import AnyArray, HostArray
@@ -58,7 +58,8 @@ _ALIKE = """
 """
 ALIKE = frozenset(_ALIKE.split())
 # Arguments that say where, or how often: what comes out has not their type.
-PLACES = SETTLED | frozenset("axis begin box_indices ids indices num_lower num_upper segment_ids seq_lengths".split())
+_PLACES = "axis begin box_indices ids indices num_lower num_upper segment_ids seq_lengths"
+PLACES = SETTLED | frozenset(_PLACES.split())
 _calls: Recent[Call] = Recent(512)
 # Makes the node of a function on the host: in `on_host.py`, which stands on layers.
 on_host: list[Callable[..., Any]] = []
@@ -272,21 +273,30 @@ def only_shapes() -> bool:
 
 def is_large(call: Call, given: list[Any]) -> bool:
     """Whether a call gives so much that it is not computed where its shape is all that is wanted: sizes are guesses there."""
-    found = jax.eval_shape(call.function, given)
+    try:
+        found = jax.eval_shape(call.function, given)
+    except ASKING:
+        # Its shape hangs on the numbers, and they are there.
+        return False
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(found)) > 1 << 22
 
 
-def settled(value: object) -> object:
+def settled(value: object, listed: bool = False) -> object:
     """A tensor whose numbers are known, or a list with some, as whole numbers of Python's.
 
-    >>> settled((Tensor(np.int32(3)), -1))
-    (3, -1)
+    TensorFlow makes whole numbers of floats in lists, such as sizes by `tf.math.ceil`.
+
+    >>> settled((Tensor(np.int32(3)), -1, Tensor(np.float32(4))))
+    (3, -1, 4)
     """
     if isinstance(value, (list, tuple)) and any(isinstance(one, (Tensor, list, tuple)) for one in value):
-        return type(value)(settled(one) for one in value) if type(value) in (list, tuple) else value
-    if not isinstance(value, Tensor) or not value.dtype.is_integer or (array := known(value._array)) is None:
+        return type(value)(settled(one, True) for one in value) if type(value) in (list, tuple) else value
+    if not isinstance(value, Tensor) or not (value.dtype.is_integer or (listed and value.dtype.is_floating)):
         return value
-    return np.asarray(array).tolist()
+    array = known(value._array)
+    if array is None:
+        return value
+    return np.asarray(array).tolist() if value.dtype.is_integer else np.asarray(array).astype(np.int64).tolist()
 
 
 def named(compute: Callable[..., object], name: str) -> Callable[..., object]:
