@@ -342,11 +342,6 @@ def measure_of_then(era: str, measure: object) -> object:
     return MeanMetricWrapper(found, name=measure) if found is not measure and isinstance(measure, str) else found
 
 
-def called(loss: object) -> object:
-    """The name of such a function, which is what programs and files are shown; anything else as it is."""
-    return loss.__name__.removesuffix("_of_1") if isinstance(loss, types.FunctionType) and loss in _OF_THEN else loss
-
-
 class LossOfThen(Spelled):
     """`BinaryCrossentropy` and its kin as losses, with these functions."""
 

@@ -83,6 +83,13 @@ def compile_arguments(
     return given
 
 
+def given_loss(era: str, args: tuple, kwargs: dict[str, Any]) -> object:
+    """What a program gives `compile` as loss: its own function, or one that it found in the era's modules."""
+    row = find_row(era, "models", "compile")
+    assert row is not None
+    return translate_arguments(row, args, kwargs)[1].get("loss")
+
+
 def in_order_of(outputs: Sequence[str], measures: object) -> object:
     """Measures by the names of outputs, in the order of the outputs."""
     if not isinstance(measures, dict):

@@ -27,7 +27,7 @@ from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
 from kerata.legacy.configs import is_of_then, numbering
-from kerata.legacy.crossentropy import called, measure_of_then, of_then
+from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_may_wait, check_there, give_early, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
@@ -35,7 +35,7 @@ from kerata.legacy.graph import depends_on_phase
 from kerata.legacy.history import LogsInOrder, OldHistory
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
-from kerata.legacy.measures import compile_arguments, of_columns, of_targets, on_tensors, spread
+from kerata.legacy.measures import compile_arguments, given_loss, of_columns, of_targets, on_tensors, spread
 from kerata.legacy.metrics import Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.scores import Scores, Scoring, drop_none
@@ -131,7 +131,8 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         self._take_added_losses()
         self._targets = read_targets(self, kwargs.get("target_tensors"))
         super().compile(**compile_arguments(self._era, self, args, kwargs))  # type: ignore[misc]
-        self.loss = spread(self.loss, called)
+        # A step of the program's own calls it on its tensors.
+        self.loss = given_loss(self._era, args, kwargs)
         with_its_methods(self._era, self.optimizer)
         self._settle()
 
