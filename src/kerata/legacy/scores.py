@@ -7,6 +7,7 @@ from kerata.legacy.freezing import as_compiled
 from kerata.legacy.history import in_order
 from kerata.legacy.measures import expected_names
 from kerata.metrics import Mean, Metric
+from kerata.training.step_methods import overrides
 
 # What training and evaluating gave: the loss, or a list of it and the measures.
 Scores: TypeAlias = float | list[float]
@@ -27,7 +28,8 @@ class Scoring:
         # First those of metrics that the model holds, in their order.
         held = [part.name for part in vars(self).values() if isinstance(part, Metric)]
         added = [*(name for name in held if name in added), *(name for name in added if name not in held)]
-        if made.measures.built and self._era == "tfkeras2":  # type: ignore[attr-defined]
+        own = any(overrides(self, name) for name in ("metrics", "train_step", "test_step"))
+        if (made.measures.built or own) and self._era == "tfkeras2":  # type: ignore[attr-defined]
             return [metric.name for metric in self.metrics]  # type: ignore[attr-defined]
         if not made.measures.built:
             return [*expected_names(cast(modern.Model, self), made.arguments), *added]
