@@ -171,7 +171,13 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     elif calls_only_parts(model, made, method):
         outputs = []
     else:
-        outputs = trace_outputs(model, inputs)
+        try:
+            outputs = trace_outputs(model, inputs)
+        except Exception:
+            if not model.__built_by_step__(batch, method):
+                raise
+            made.track_parts()
+            return
     if made.objective.output_names is None and model._graph is not None and not made.objective.built:
         made.renew(output_names_of(model))
     check_indices(model, given[0], method)

@@ -90,6 +90,7 @@ class TrainedModel:
         _match_inputs: Callable[[Any], list[Any]]
         _build_by_tracing: Callable[[Any], Any]
         __name_measures__: Callable[[Any, Tensors], None]
+        __built_by_step__: Callable[[Any, str], bool]
 
         def __call__(self, *args: object, **kwargs: object) -> Any: ...
 

@@ -34,6 +34,7 @@ from kerata.training.limits import limit_epochs, limit_steps
 from kerata.training.loop import train
 from kerata.training.on_batch import run_of_batch
 from kerata.training.once import compute_once
+from kerata.training.plan import Batch
 from kerata.training.prediction import Predictor
 from kerata.training.prepare import build_for, prepare_built
 from kerata.training.runs import Run
@@ -132,6 +133,10 @@ class Trainer(StepMethods):
 
     def __name_measures__(self, made: Compilation, outputs: Tensors) -> None:
         """Nothing: logs call losses and measures as Keras 3 does."""
+
+    def __built_by_step__(self, batch: Batch, method: str) -> bool:
+        """Whether a step of a user's own has built what `call` on the data alone does not build: not in Keras 3."""
+        return False
 
     def __getattr__(self, name: str) -> Any:
         shown = getattr(type(self), name, None)

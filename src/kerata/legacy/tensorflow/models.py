@@ -17,7 +17,7 @@ from kerata.engine.hyper import Hypers
 from kerata.engine.module import Look
 from kerata.engine.scope import current_scope, in_scope
 from kerata.engine.structure import is_ours, structure_of
-from kerata.engine.symbolic import SymbolicTensor, has_symbolic
+from kerata.engine.symbolic import SymbolicTensor, has_symbolic, infer
 from kerata.engine.types import Array, Initializer, Tree
 from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.by_place import TableGradient
@@ -34,7 +34,7 @@ from kerata.optimizers import Optimizer
 from kerata.optimizers.clipping import limit_by_place
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
-from kerata.training.step_methods import flatten_logs, note_wide, unpack_x_y_sample_weight
+from kerata.training.step_methods import flatten_logs, note_wide, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from kerata.training.trained import TrainedModel
 
 T = TypeVar("T")
@@ -89,6 +89,29 @@ class FlowingModel(Flowing):
             del self.__dict__["_building_whole"]
         self._take_awaited()
         return outputs
+
+    def __built_by_step__(self, batch: tuple[Tree, Tree, Tree], method: str) -> bool:
+        """Whether a step in TensorFlow's form is there, which is run on shapes then.
+
+        It may call the model with what it makes of the data, such as (nodes, edges) where the data is places of nodes, or
+        (source, target[:, :-1]) of a dict.
+        """
+        name = "test_step" if method == "evaluate" else "train_step"
+        if is_ours(next(cls for cls in type(self).__mro__ if name in cls.__dict__)):
+            return False
+
+        def run(data: Tree) -> object:
+            return narrowed(getattr(self, name)(tensors(data)))
+
+        shapes = jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), batch)
+        try:
+            infer(run, pack_x_y_sample_weight(*shapes))
+        except Exception as error:
+            # What is wrong with the step, and not with a call that is never made.
+            raise error from None
+        self.built = True
+        self._take_awaited()
+        return True
 
     def build(self, *args: object, **kwargs: object) -> None:
         """Makes the weights, and gives them what a file that was named before holds."""
@@ -366,6 +389,8 @@ class CompiledMeasures:
         """Takes in one batch."""
         made = self.model._compilation
         if made is not None and made.measures.is_given:
+            if not made.measures.built:
+                made.measures.build(narrowed(y_true), narrowed(y_pred), made.objective)
             made.measures.update_state(narrowed(y_true), narrowed(y_pred), narrowed(sample_weight))
 
     @property
