@@ -14,6 +14,7 @@ from typing import Any
 import jax
 
 from kerata.base.checks import message
+from kerata.base.interrupts import hand_on
 from kerata.data.samples import Samples, Uneven
 from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
@@ -173,11 +174,12 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     else:
         try:
             outputs = trace_outputs(model, inputs)
-        except Exception:
+        except Exception as error:
+            hand_on(error)
             if not model.__built_by_step__(batch, method):
                 raise
             made.track_parts()
-            return
+            return []
     if made.objective.output_names is None and model._graph is not None and not made.objective.built:
         made.renew(output_names_of(model))
     check_indices(model, given[0], method)
