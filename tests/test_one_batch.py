@@ -1,4 +1,4 @@
-"""`train_on_batch` and `test_on_batch` again and again: what was prepared for a batch serves the next, and nothing stale does.
+"""`train_on_batch`, `test_on_batch` and `fit` again and again: what was prepared serves the next call, and nothing stale does.
 
 Each case calls two models of one beginning in turns; one of them prepares everything anew in each call.
 """
@@ -8,7 +8,8 @@ import pytest
 
 import kerata
 from kerata import layers
-from kerata.training import on_batch
+from kerata.training import kept, on_batch
+from kerata.training import prepare as prepare_module
 
 STREAM = np.random.default_rng(0)
 X, Y = STREAM.normal(size=(40, 6)).astype("float32"), STREAM.integers(0, 3, 40)
@@ -18,13 +19,10 @@ X, Y = STREAM.normal(size=(40, 6)).astype("float32"), STREAM.integers(0, 3, 40)
 def built(monkeypatch):
     """How many batches came that something had to be prepared for."""
     made = []
-    prepare = on_batch.build_for
-    monkeypatch.setattr(on_batch, "build_for", lambda *args: (made.append(1), prepare(*args))[1])
-    monkeypatch.setattr(on_batch, "evaluation", lambda *args: (made.append(1), evaluation(*args))[1])
+    prepare = prepare_module.build_for
+    for place in (on_batch, kept):
+        monkeypatch.setattr(place, "build_for", lambda *args: (made.append(1), prepare(*args))[1])
     return made
-
-
-evaluation = on_batch.evaluation
 
 
 def network(dropout=0.3):
@@ -46,7 +44,7 @@ def twins(make):
 def both(pair, call):
     """The same call of both, the second of which knows nothing."""
     first, second = pair
-    second._compilation.batches.clear()
+    second._compilation.kept.clear()
     found = []
     for model in (first, second):
         kerata.utils.set_random_seed(7)
@@ -63,6 +61,14 @@ def measure(rows, **how):
     return lambda model: model.test_on_batch(X[rows], Y[rows], **how)
 
 
+def fit(rows, **how):
+    def call(model):
+        history = model.fit(X[rows], Y[rows], epochs=2, verbose=0, **how).history
+        return [value for values in history.values() for value in values]
+
+    return call
+
+
 def rows(number, size=8):
     return slice(number * size, number * size + size)
 
@@ -72,8 +78,9 @@ def test_batches_of_one_form_are_prepared_for_twice(built):
     for n in range(5):
         both(pair, train(rows(n)))
         both(pair, measure(rows(n)))
+        both(pair, fit(rows(n)))
     # The first model for its first two batches of each kind, the other for each.
-    assert len(built) == 2 * 2 + 2 * 5
+    assert len(built) == 3 * 2 + 3 * 5
     for one, other in zip(pair[0].get_weights(), pair[1].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -134,7 +141,15 @@ def a_layer_adds(model):
     model.get_layer("hidden").activity_regularizer = kerata.regularizers.L2(0.1)
 
 
+def freeze_all_but_what_is_thawed_by_name(model):
+    model.get_layer("hidden").trainable = True
+    model.trainable = False
+    model.get_layer("out").trainable = True
+    model._trainable = True
+
+
 CHANGES = [
+    freeze_all_but_what_is_thawed_by_name,
     halve_the_rate,
     schedule,
     other_optimizer,
@@ -158,12 +173,14 @@ def test_changes_between_batches_hold_from_the_next_one_on(change):
     for _ in range(3):
         both(pair, train(rows(0)))
         both(pair, measure(rows(1)))
+        both(pair, fit(rows(2, 12)))
     for model in pair:
         kerata.utils.set_random_seed(7)
         change(model)
     for n in range(3):
         both(pair, train(rows(n)))
         both(pair, measure(rows(n)))
+        both(pair, fit(rows(n, 12)))
     for one, other in zip(pair[0].get_weights(), pair[1].get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -176,8 +193,8 @@ def test_weights_of_samples_and_classes_and_other_sizes():
         both(pair, train(rows(n)))
         both(pair, train(rows(n, 5)))
         both(pair, measure(rows(n, 3), sample_weight=weights[:3]))
-    kinds = {type(one).__name__ for one in pair[0]._compilation.batches.values()}
-    assert kinds == {"Ready"}
+    kinds = {type(one).__name__ for one in pair[0]._compilation.kept.values()}
+    assert kinds == {"Kept"}
 
 
 def test_a_callers_array_is_neither_kept_nor_written_to():
@@ -230,8 +247,8 @@ def test_networks_that_compete():
         maker, judge, whole = competing()
         for n in range(5):
             if forgets:
-                judge._compilation.batches.clear()
-                whole._compilation.batches.clear()
+                judge._compilation.kept.clear()
+                whole._compilation.kept.clear()
             kerata.utils.set_random_seed(n)
             judge.trainable = True
             found.append(judge.train_on_batch(X[rows(n)], np.ones((8, 1))))
@@ -294,4 +311,4 @@ def test_other_arrays_than_numpys_are_taken_as_before():
     pair = twins(network)
     for n in range(3):
         both(pair, lambda model, n=n: model.train_on_batch(kerata.ops.convert_to_tensor(X[rows(n)]), Y[rows(n)]))
-    assert not any(type(one).__name__ == "Ready" for one in pair[0]._compilation.batches.values())
+    assert not any(type(one).__name__ == "Kept" for one in pair[0]._compilation.kept.values())

@@ -26,7 +26,7 @@ class Compilation:
         objective, measures: the losses and the metrics. They know nothing of the data until a model is prepared for some.
         trackers: means of the loss, and of the losses of several outputs.
         prepared: what the model was prepared for so far; see `training.prepare`.
-        batches: what is ready for a batch of some form; see `training.on_batch`.
+        kept: what is ready for data of some form; see `training.kept`.
         warned: what it was warned of.
         stepwise: whether a program of it could not be made, so that its steps run as Python; see `training.stepwise`.
     """
@@ -39,7 +39,7 @@ class Compilation:
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
         self.prepared: dict[Any, Any] = {}
-        self.batches: dict[Any, Any] = {}
+        self.kept: dict[Any, Any] = {}
         self.warned: set[str] = set()
         self.stepwise = False
         self.renew(output_names)
@@ -100,7 +100,7 @@ def forget_plans(model: TrainedModel) -> None:
     model._programs_of_predict = None
     if (made := model._compilation) is not None:
         made.prepared.clear()
-        made.batches.clear()
+        made.kept.clear()
         made.renew(output_names_of(model))
 
 

@@ -38,6 +38,8 @@ SENT_BYTES = 8 * 2**20
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BATCHES = 32
 UNLIMITED = np.int32(2**31 - 1)
+# Batches an epoch up to which data stays on the host for the first of them.
+FEW_STEPS = 4
 # Epochs that one call may run, and the samples of epochs whose orders are made ahead: more would save nothing.
 MOST_EPOCHS = 64
 ORDER_NUMBERS = 2**20
@@ -151,7 +153,9 @@ class DeviceFeed:
         if shuffled:
             findings.room = max(self.capacity, findings.room)
         written = self.size if shuffled else self.filled
-        self.data = put_rows(samples.tree, self.capacity, written, placement)
+        # One call reads the data of a few batches as it is; putting an array on a device takes longer than to train on it.
+        self.waits = placement.platform == "cpu" and self.steps <= FEW_STEPS
+        self.data = put_rows(samples.tree, self.capacity, written, placement, self.waits)
         # All epochs' orders in one row of numbers: its length is the same for any number of samples.
         self.numbers = max(ORDER_NUMBERS, self.filled)
         self.room = MOST_EPOCHS
@@ -165,6 +169,9 @@ class DeviceFeed:
 
     def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of an epoch, in an order of its own; orders up to epoch `last` are made ahead."""
+        if self.waits and self.first is not None:
+            self.waits, self.data = False, self.placement.put_samples(self.data)
+            self.feed = self.feed and {**self.feed, "data": self.data}
         if self.first is None or not self.first <= epoch < self.first + self.ahead:
             self.first, self.feed = epoch, self._make_feed(seed, epoch, last)
         kind, number = "shuffled" if self.shuffled else "ordered", epoch - self.first
@@ -193,7 +200,10 @@ class DeviceFeed:
         orders[:, : self.size] = epoch_orders(seed, range(epoch, epoch + count), self.size)
         # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
         orders[:, self.size :] = orders[:, self.size - 1 : self.size]
-        order = send_rows(numbers, self.numbers, written, self.placement) if sends else self.placement.put_whole(numbers)
+        if sends:
+            order = send_rows(numbers, self.numbers, written, self.placement)
+        else:
+            order = numbers if self.waits else self.placement.put_whole(numbers)
         return {"data": self.data, "order": order, "stride": np.int32(self.filled)}
 
     @property
@@ -227,7 +237,7 @@ def pad_rows(array: AnyArray, rows: int, written: int | None = None) -> AnyArray
     return padded
 
 
-def put_rows(tree: Tree, rows: int, written: int, placement: Placement) -> Tree:
+def put_rows(tree: Tree, rows: int, written: int, placement: Placement, waits: bool = False) -> Tree:
     """Samples on their device, with room for more.
 
     Args:
@@ -235,9 +245,11 @@ def put_rows(tree: Tree, rows: int, written: int, placement: Placement) -> Tree:
         rows: samples there is room for.
         written: how many of them are written, beyond those that are there with copies of the last one.
         placement: where they go.
+        waits: whether they stay on the host, for a program that takes them once.
     """
     if placement.platform == "cpu":
-        return placement.put_samples(jax.tree.map(lambda a: pad_rows(a, rows, written), tree))
+        padded = jax.tree.map(lambda a: pad_rows(a, rows, written), tree)
+        return padded if waits else placement.put_samples(padded)
     return jax.tree.map(lambda a: send_rows(a, rows, written, placement), tree)
 
 
