@@ -77,6 +77,24 @@ def a_number_that_becomes_a_schedule():
     return found, step
 
 
+def strengths_that_change():
+    rule, huber = tfkeras2.regularizers.l2(0.1), losses.Huber(1.0)
+    model = tfkeras2.Sequential([layers.Dense(3, kernel_regularizer=rule, input_shape=(6,))])
+    optimizer, found = optimizers.SGD(0.1), []
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = huber(tf.one_hot(y, 3), model(x)) + tf.add_n(model.losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True))
+        return loss
+
+    for n, (x, y) in enumerate(batches(9)):
+        rule.l2, huber.delta = (0.1, 1.0) if n < 6 else (0.5, 0.1)
+        found.append(step(x, y))
+    return found, step
+
+
 def two_tapes_and_noise():
     maker = tfkeras2.Sequential([layers.Dense(6, activation="relu", input_shape=(4,)), layers.Dense(6)])
     judge = tfkeras2.Sequential([layers.Dense(6, input_shape=(6,)), layers.LeakyReLU(), layers.Dropout(0.3), layers.Dense(1)])
@@ -193,6 +211,7 @@ BECOME = [
     numbers_that_change,
     a_schedule,
     a_number_that_becomes_a_schedule,
+    strengths_that_change,
     two_tapes_and_noise,
     a_penalty_of_slopes,
     gradients_that_add_up,

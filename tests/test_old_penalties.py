@@ -51,3 +51,27 @@ def test_normalization_within_and_a_tape():
     with tf.GradientTape():
         model([x, x])
         assert float(sum(model.losses)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_strengths_that_are_set_between_fits_of_a_step_of_its_own(eagerly):
+    tf = names.build("tfkeras2")[""]
+    rule, huber = tfkeras2.regularizers.l2(0.5), tfkeras2.losses.Huber(1.0)
+
+    class Model(tfkeras2.Sequential):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = self.huber(y, self(x)) + tf.add_n(self.losses)
+            tape.gradient(loss, self.trainable_variables)
+            return {"loss": loss}
+
+    layer = tfkeras2.layers.Dense(1, use_bias=False, kernel_initializer="ones", kernel_regularizer=rule, input_shape=(2,))
+    model = Model([layer])
+    model.huber = huber
+    model.compile("sgd", run_eagerly=eagerly)
+    found = []
+    for rule.l2, huber.delta in ((0.5, 1.0), (0.25, 1.0), (0.25, 0.5)):
+        found += model.fit(np.ones((4, 2)), np.zeros((4, 1)), verbose=0).history["loss"]
+    # The error is 2, the sum of squares 2.
+    np.testing.assert_allclose(found, [1.5 + 1.0, 1.5 + 0.5, 0.875 + 0.5], rtol=1e-6)

@@ -144,7 +144,8 @@ class Flowing(Listing):
             return base()
 
         def penalties(values: list[Any]) -> list[Array]:
-            with Scope(weights, values):
+            outer = current_scope()
+            with Scope(weights, values, outer.hypers if outer else None):
                 return [jnp.asarray(one) for one in base()]
 
         return make_call(Call(penalties), weights, [v.value for v in weights], wrap_leaves)

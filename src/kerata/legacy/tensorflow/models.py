@@ -491,13 +491,16 @@ def recorded(
 def followed_as_it_is(flowing: type, thing: object) -> Callable[..., Any]:
     """The call of a loss or rule on arrays as a function that tapes follow.
 
-    One program serves all things of one structure and the same numbers, whatever becomes of them later.
+    One program serves all things of one structure and the same numbers, whatever becomes of them later. Within a program it is
+    the thing itself, whose numbers that program may carry.
 
     Args:
         flowing: the class among its bases that takes tensors; what stands behind it takes arrays.
         thing: it.
     """
-    structure = None if in_scope() else structure_of(thing)
+    if in_scope():
+        return followed(super(flowing, thing).__call__)  # type: ignore[misc]
+    structure = structure_of(thing)
     key = None if structure is None else (structure, tuple(Hypers(("", thing)).vector().tolist()))
     return followed(super(flowing, copy.copy(thing)).__call__, key)  # type: ignore[misc]
 
