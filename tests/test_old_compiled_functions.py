@@ -1,5 +1,6 @@
 """Functions under `tf.function`, which become programs: the numbers are those of the same functions as Python."""
 
+import dataclasses
 import gc
 import random
 import weakref
@@ -75,6 +76,34 @@ def a_number_that_becomes_a_schedule():
         if n == 5:
             optimizer.learning_rate = optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     return found, step
+
+
+def models_and_optimizers_as_arguments():
+    optimizer, model, found = optimizers.SGD(0.1), network(), []
+
+    @tf.function
+    def step(model, optimizer, x, y):
+        with tf.GradientTape() as tape:
+            loss = CROSSENTROPY(y, model(x))
+        optimizer.apply_gradients(zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True))
+        return loss
+
+    for n, (x, y) in enumerate(batches(8)):
+        optimizer.learning_rate = 0.1 / (n + 1)
+        found.append(step(model, optimizer, x, y))
+    return found, step
+
+
+def results_of_measures():
+    mean, matrix = metrics.Mean(), metrics.MeanIoU(3)
+
+    @tf.function
+    def step(x, y):
+        mean.update_state(x)
+        matrix(y, y)
+        return {"mean": mean.result(), "double": 2 * mean.result(), "iou": matrix.result()}
+
+    return [one for x, y in batches(6) for one in step(x, y).values()], step
 
 
 def strengths_that_change():
@@ -212,6 +241,8 @@ BECOME = [
     a_schedule,
     a_number_that_becomes_a_schedule,
     strengths_that_change,
+    models_and_optimizers_as_arguments,
+    results_of_measures,
     two_tapes_and_noise,
     a_penalty_of_slopes,
     gradients_that_add_up,
@@ -269,6 +300,36 @@ def draws_of_numpy():
         return x * np.random.rand() + random.random()
 
     return [step(tf.ones(2)) for _ in range(6)], step
+
+
+def draws_that_are_often_the_same():
+    own = np.random.default_rng(0)
+
+    @tf.function
+    def step(x):
+        return x * (2.0 if random.random() > 0.5 else 3.0) + float(own.integers(2))
+
+    return [step(tf.ones(2)) for _ in range(20)], step
+
+
+def a_length_that_grows():
+    seen = {}
+
+    class Kept:
+        def __len__(self):
+            return len(seen)
+
+    kept = Kept()
+
+    @tf.function
+    def step(x):
+        return x * len(kept)
+
+    found = []
+    for n in range(6):
+        found.append(step(tf.ones(2)))
+        seen[n] = n
+    return found, step
 
 
 def a_count_of_python():
@@ -347,6 +408,8 @@ def a_condition():
 STAY = [
     a_branch,
     draws_of_numpy,
+    draws_that_are_often_the_same,
+    a_length_that_grows,
     a_count_of_python,
     a_list_that_grows,
     checked_numbers,
@@ -373,17 +436,187 @@ def test_what_is_printed_is_printed_each_time(capsys):
     assert capsys.readouterr().out == "seen 1.0\n" * 5
 
 
-def test_a_program_follows_what_stands_around_it():
-    global scale
+class Kept:
+    factor = 1.0
+
+
+def of_a_global():
+    def change(value):
+        global scale
+        scale = value
+
+    return lambda x: x * scale, change
+
+
+def of_a_class():
+    return lambda x: x * Kept.factor, lambda value: setattr(Kept, "factor", value)
+
+
+def of_an_object():
+    kept = Kept()
+    kept.inner = Kept()
+    return lambda x: x * kept.inner.factor, lambda value: setattr(kept.inner, "factor", value)
+
+
+def of_a_dict():
+    kept = {"deep": [1.0]}
+    return lambda x: x * kept["deep"][0], lambda value: kept.update(deep=[value])
+
+
+def of_an_array():
+    kept = np.ones(1, np.float32)
+    return lambda x: x * kept, lambda value: kept.fill(value)
+
+
+def of_a_function_within():
+    factor = 1.0
+
+    def change(value):
+        nonlocal factor
+        factor = value
+
+    def inner(x):
+        return x * factor
+
+    return lambda x: inner(x), change
+
+
+def of_a_layer():
+    class Own(layers.Layer):
+        factor = 1.0
+
+        def call(self, x):
+            return self.scaled(x)
+
+        def scaled(self, x):
+            return x * self.factor
+
+    model = tfkeras2.Sequential([Own(), *[layers.Activation("linear") for _ in range(70)]])
+    model(tf.ones(1))
+    return lambda x: model(x), lambda value: setattr(model.layers[0], "factor", value)
+
+
+def of_an_activation():
+    model = tfkeras2.Sequential([*[layers.Activation("linear") for _ in range(70)], layers.Activation("linear")])
+    model(tf.ones(1))
+    return lambda x: model(x), lambda value: setattr(model.layers[-1], "activation", lambda x: x * value)
+
+
+def of_a_private_attribute():
+    class Trainer:
+        _factor = 1.0
+
+        @tf.function
+        def step(self, x):
+            return self.found(x)
+
+        def found(self, x):
+            return x * self._factor
+
+    trainer = Trainer()
+    return trainer.step, lambda value: setattr(trainer, "_factor", value)
+
+
+AROUND = [
+    of_a_global,
+    of_a_class,
+    of_an_object,
+    of_a_dict,
+    of_an_array,
+    of_a_function_within,
+    of_a_layer,
+    of_an_activation,
+    of_a_private_attribute,
+]
+
+
+@pytest.mark.parametrize("make", AROUND, ids=lambda make: make.__name__)
+def test_a_program_follows_what_stands_around_it(make):
+    function, change = make()
+    step = tf.function(function)
+    assert [float(step(tf.constant([2.0]))) for _ in range(4)] == [2.0] * 4
+    assert "Program" in [type(one).__name__ for one in step._programs.kinds.values()]
+    change(3.0)
+    assert [float(step(tf.constant([2.0]))) for _ in range(4)] == [6.0] * 4
+    change(1.0)
+    assert float(step(tf.constant([2.0]))) == 2.0
+
+
+def test_layers_that_are_frozen_between_calls_stay():
+    model = network(layers.BatchNormalization())
+    step = training(model, optimizers.SGD(0.1))
+    for x, y in batches(5):
+        step(x, y)
+    model.layers[0].trainable = model.layers[1].trainable = False
+    frozen = [w.numpy() for w in (*model.layers[0].weights, *model.layers[1].weights)]
+    for x, y in batches(5):
+        step(x, y)
+    for w, before in zip((*model.layers[0].weights, *model.layers[1].weights), frozen, strict=True):
+        np.testing.assert_array_equal(w.numpy(), before)
+    assert [type(one).__name__ for one in step._programs.kinds.values()] == ["Program"] * 2
+
+
+def test_counters_that_no_code_of_the_function_asks_for_change_no_program():
+    class Trainer:
+        def __init__(self):
+            self.epoch, self.weight = 0, tf.Variable(1.0)
+
+        def train(self):
+            for self.epoch in range(6):
+                self.step(tf.constant(1.0))
+
+        @tf.function
+        def step(self, x):
+            self.weight.assign_add(x)
+
+    trainer = Trainer()
+    trainer.train()
+    assert [type(one).__name__ for one in trainer.step._programs.kinds.values()] == ["Program"]
+
+
+def test_numbers_and_variables_are_given_as_tensors():
+    """By TensorFlow: a variable that is given is what it was then."""
+    count = tf.Variable(0.0)
 
     @tf.function
     def step(x):
-        return x * scale
+        count.assign_add(1.0)
+        return count, 2.0, {"a": [3, (None, "b")]}, x
 
-    assert [float(step(tf.constant(2.0))) for _ in range(4)] == [2.0] * 4
-    scale = 3.0
-    assert [float(step(tf.constant(2.0))) for _ in range(4)] == [6.0] * 4
-    scale = 1.0
+    found = [step(tf.ones(1)) for _ in range(6)]
+    assert [float(one[0]) for one in found] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    for _, two, rest, _ in found:
+        assert (two.dtype, rest["a"][0].dtype, rest["a"][1][1].dtype) == (tf.float32, tf.int32, tf.string)
+        assert rest["a"][1][0] is None
+
+
+def test_objects_that_are_equal_have_their_own_programs():
+    @dataclasses.dataclass(unsafe_hash=True)
+    class Trainer:
+        rate: float
+
+        def __post_init__(self):
+            self.weight = tf.Variable(1.0)
+
+        @tf.function
+        def step(self, x):
+            self.weight.assign_sub(self.rate * x)
+            return self.weight + 0.0
+
+    for trainer in (Trainer(0.5), Trainer(0.5)):
+        assert [float(trainer.step(tf.constant(1.0))) for _ in range(5)] == [0.5, 0.0, -0.5, -1.0, -1.5]
+        assert float(trainer.weight) == -1.5
+
+
+def test_a_phase_that_is_a_tensor():
+    model = network(layers.Dropout(0.5), layers.BatchNormalization())
+    step = tf.function(lambda x, training: model(x, training=training))
+    x = tf.ones((8, 6))
+    for _ in range(5):
+        np.testing.assert_array_equal(step(x, tf.constant(False)), model(x))
+    before = model.layers[2].moving_mean.numpy()
+    step(x, tf.constant(True))
+    assert np.any(model.layers[2].moving_mean.numpy() != before)
 
 
 def test_a_program_fits_whole_numbers_into_32_bits_or_is_not_used():
@@ -410,7 +643,7 @@ def test_a_method_and_its_object():
     for n in range(5):
         assert np.isclose(float(first.step(tf.constant(1.0))), 1 - 0.1 * (n + 1))
         assert np.isclose(float(second.step(tf.constant(1.0))), 1 - 0.3 * (n + 1))
-    kinds = Trainer.__dict__["step"]._bound[first].kinds
+    kinds = first.step._programs.kinds
     assert [type(one).__name__ for one in kinds.values()] == ["Program"]
     first.rate = 1.0
     assert np.isclose(float(first.step(tf.constant(1.0))), -0.5)

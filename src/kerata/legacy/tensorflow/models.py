@@ -24,7 +24,7 @@ from kerata.legacy.tensorflow.by_place import TableGradient
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.columns import take_columns
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, runs_as_python
-from kerata.legacy.tensorflow.tape import GradientTape, tapes
+from kerata.legacy.tensorflow.tape import GradientTape, is_traced_whole, tapes
 from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
 from kerata.legacy.tensorflow.walks import run_graph
 from kerata.losses.loss import reduce_values
@@ -559,11 +559,11 @@ class FlowingMetric:
     def result(self) -> object:
         """The measure so far."""
         found = super().result()  # type: ignore[misc]
-        return found if in_scope() else as_tensors(found)
+        return found if in_scope() and not is_traced_whole() else as_tensors(found)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         found = super().__call__(*args, **kwargs)  # type: ignore[misc]
-        return found if in_scope() else as_tensors(found)
+        return found if in_scope() and not is_traced_whole() else as_tensors(found)
 
     def add_weight(
         self,

@@ -2,17 +2,17 @@
 
 TensorFlow traced such a function once for each kind of arguments. Here it runs as Python at first. One that takes tensors and
 has run for a while is traced: the variables that it reads or assigns, numbers such as a learning rate, and the states of
-generators become arguments of a program. That is held against a run as Python from the same state, and taken if both agree.
+generators become arguments of a program. That is held against two runs as Python from the same states, and taken if they agree.
 
 It stays Python where it asks for numbers (a branch, `.numpy()`), reads data, checks numbers, makes variables, or gives
-something else; and where what it knows of its surroundings changes from call to call: TensorFlow would have kept the first.
+something else; and where its surroundings change from call to call (`surroundings.py`).
 """
 
 import contextlib
 import functools
+import pickle
 import random
 import time
-import types
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
@@ -30,6 +30,7 @@ from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable, noting_reads
 from kerata.kernels.compiler import compiler_options
 from kerata.kernels.typed import is_traced
+from kerata.legacy.tensorflow.surroundings import Surroundings
 from kerata.legacy.tensorflow.tape import StaysPython, as_graph, inside_call, tapes, tracing_whole
 from kerata.legacy.tensorflow.tensor import Tensor, narrow
 from kerata.legacy.tensorflow.types import DType, string
@@ -37,6 +38,8 @@ from kerata.legacy.tensorflow.types import DType, string
 # Calls as Python, and the seconds that they took together, before a function is traced: compiling costs about as much. The
 # second number is of calls that take longer than the third, whose programs take longer to compile.
 CALLS, SECONDS, LONG_SECONDS, LONG = 5, 0.5, 15.0, 0.05
+# Calls in which a program is held against Python: what counts calls, or goes another way at times, shows itself in the second.
+CHECKS = 2
 # Kinds of arguments of a function, and programs that are made anew since a number is none any more.
 KINDS, RENEWALS = 64, 3
 # How far a program's numbers may be from those of Python: of a change of a variable, of a number, of what is near zero.
@@ -88,45 +91,43 @@ class Programs:
     """
 
     def __init__(self, function: Callable[..., Any]):
-        self.function, self.surroundings = function, Surroundings(function)
+        weak = isinstance(function, Weak)
+        around = Surroundings(function.python_function, function.owner) if weak else Surroundings(function)
+        self.function, self.surroundings = function, around
         self.kinds: dict[Hashable, Program | Waiting | None] = {}
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         call = functools.partial(self.function, *args, **kwargs)
-        if in_scope() or tapes() or inside_call() or is_traced() or (kind := self._kind_of(args, kwargs)) is None:
+        if in_scope() or tapes() or inside_call() or is_traced() or (kind_and_held := self._kind_of(args, kwargs)) is None:
             return call()
+        kind, held = kind_and_held
         found = self.kinds.setdefault(kind, Waiting()) if len(self.kinds) < KINDS else self.kinds.get(kind)
-        if isinstance(found, Program):
-            if found.is_valid:
-                try:
-                    arrays = found.arrays(args, kwargs)
-                except OverflowError:  # numbers that need 64 bits
-                    return call()
-                return found(arrays)
+        if isinstance(found, Program) and not found.is_valid:
             found = self.kinds[kind] = found.waiting
             found.calls, found.seconds, found.renewals = 0, 0.0, found.renewals + 1
-        if found is None or found.renewals > RENEWALS:
+        if found is None or (isinstance(found, Waiting) and found.renewals > RENEWALS):
             return call()
-        if not found.is_over:
+        if isinstance(found, Waiting) and not found.is_over:
             return found.run(call)
+        if isinstance(found, Program) and found.checks == CHECKS:
+            try:
+                arrays = found.arrays(args, kwargs)
+            except OverflowError:  # numbers that need 64 bits
+                return call()
+            return found(arrays)
         # It stays so if an error ends the call.
         self.kinds[kind] = None
-        around = self.surroundings.now()
-        result, program = attempt(self.function, args, kwargs, found)
-        if program is not None:
-            # What is held is not mistaken for another thing in its place in memory.
-            program.around = around
-        self.kinds[kind] = program
+        result, self.kinds[kind] = attempt(self.function, args, kwargs, found, held)
         return result
 
-    def _kind_of(self, args: tuple, kwargs: dict[str, object]) -> Hashable:
-        """What tells kinds of arguments apart; `None` where the function stays Python."""
+    def _kind_of(self, args: tuple, kwargs: dict[str, object]) -> tuple[Hashable, list[object]] | None:
+        """What tells kinds of arguments apart, with what must be held for it; `None` where the function stays Python."""
         leaves, form = flatten((args, kwargs))
         kinds = [kind_of(leaf) for leaf in leaves]
         if None in kinds or not any(isinstance(leaf, Tensor) for leaf in leaves):
             return None
-        around = self.surroundings.now()
-        return None if around is None else (form, tuple(kinds), tuple(map(mark, around)))
+        marks, held = self.surroundings.now([leaf for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))])
+        return (form, tuple(kinds), marks), held
 
 
 def kind_of(leaf: object) -> Hashable:
@@ -135,9 +136,9 @@ def kind_of(leaf: object) -> Hashable:
         is_held = leaf.dtype == string or leaf.dtype.name in ("float64", "complex128") or noted(leaf, "mask") is not None
         return None if is_held else (tuple(leaf._array.shape), leaf.dtype.name)
     if isinstance(leaf, PLAIN):
-        return (type(leaf), leaf)
+        return (type(leaf), str(leaf) if isinstance(leaf, float) else leaf)
     # A model, an optimizer or a function, which its program holds.
-    return ("object", id(leaf)) if isinstance(leaf, Variable) or callable(leaf) else None
+    return ("object", id(leaf)) if isinstance(leaf, (Variable, Module)) or callable(leaf) else None
 
 
 class Weak:
@@ -155,65 +156,6 @@ class Weak:
         return self.python_function(self.owner(), *args, **kwargs)
 
 
-class Surroundings:
-    """What a function knows beside its arguments: TensorFlow kept what this was when it traced the function.
-
-    Args:
-        function: it, or a method of an object.
-    """
-
-    def __init__(self, function: Callable[..., Any]):
-        owner = getattr(function, "__self__", None)
-        self.owner: Callable[[], object] = function.owner if isinstance(function, Weak) else lambda: owner
-        self.cells: list[Any] = []
-        self.names: list[tuple[dict[str, Any], str]] = []
-        self._look_into(function, set())
-
-    def _look_into(self, function: object, seen: set[int]) -> None:
-        function = getattr(function, "python_function", function)
-        function = getattr(function, "__func__", function)
-        if not isinstance(function, types.FunctionType) or id(code := function.__code__) in seen:
-            return
-        seen.add(id(code))
-        self.cells += function.__closure__ or ()
-        names = function.__globals__
-        for name in names_in(code):
-            if name in names:
-                self.names.append((names, name))
-                if getattr(names[name], "__module__", None) == function.__module__:
-                    self._look_into(names[name], seen)
-
-    def now(self) -> list[object] | None:
-        """What it is now; `None` where that cannot be told."""
-        try:
-            cells = [cell.cell_contents for cell in self.cells]
-        except ValueError:  # a cell that is empty yet
-            return None
-        held = getattr(self.owner(), "__dict__", {})
-        own = [one for name, value in held.items() if not name.startswith("_") for one in (name, value)]
-        return [*cells, *[names.get(name) for names, name in self.names], *own]
-
-
-def names_in(code: types.CodeType) -> Iterator[str]:
-    """The names that code and what it makes look up."""
-    yield from code.co_names
-    for one in code.co_consts:
-        if isinstance(one, types.CodeType):
-            yield from names_in(one)
-
-
-def mark(value: object) -> Hashable:
-    """What tells whether a thing is what it was: its number or text, its length, the numbers that it holds, or which it is."""
-    if isinstance(value, PLAIN):
-        return type(value), value
-    if isinstance(value, (list, dict, set)):
-        return id(value), len(value)
-    held = getattr(value, "__dict__", None)
-    if held is None or callable(value) or isinstance(value, (Module, Variable, types.ModuleType)):
-        return id(value)
-    return id(value), tuple((name, one) for name, one in held.items() if isinstance(one, PLAIN))
-
-
 class Program:
     """A function of tensors, compiled for one kind of arguments.
 
@@ -229,7 +171,9 @@ class Program:
         self.places = [place for place, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
         self.types: list[DType] = [leaves[place].dtype for place in self.places]
         self.fixed = [None if place in self.places else leaf for place, leaf in enumerate(leaves)]
-        self.around: object = None
+        # What its kind tells by where it stands in memory, which is not to be another thing's.
+        self.held: list[object] = []
+        self.checks = 0
         self.result: list[Any] = []
         self.shape = LEAF
         self.changed: list[int] = []
@@ -296,11 +240,19 @@ def settled(value: object) -> object:
     return value
 
 
-def attempt(function: Callable[..., Any], args: tuple, kwargs: dict[str, object], waiting: Waiting) -> Ready:
-    """What a function gives, and its program, if that gives the same."""
+def attempt(
+    function: Callable[..., Any], args: tuple, kwargs: dict[str, object], found: "Program | Waiting", held: list[object]
+) -> Ready:
+    """What a function gives, and its program, if that gives the same.
+
+    Args:
+        function, args, kwargs: they.
+        found: the program, or how long there was none.
+        held: what the kind of the arguments holds.
+    """
     try:
-        with unmoved():
-            program = Program(function, args, kwargs, waiting)
+        with unmoved(held):
+            program = Program(function, args, kwargs, found) if isinstance(found, Waiting) else found
             before, vector, arrays = program.state(), program.vector(), program.arrays(args, kwargs)
             given = program.run(before, vector, arrays)
         shaken = program.run(shake(before), vector, shake(arrays))
@@ -313,18 +265,34 @@ def attempt(function: Callable[..., Any], args: tuple, kwargs: dict[str, object]
     except Exception as error:  # what has no place in a program, such as a number that needs 64 bits
         hand_on(error)
         is_same = False
+    program.held, program.checks = held, program.checks + 1
     return Ready(result, program if is_same else None)
 
 
 @contextlib.contextmanager
-def unmoved() -> Iterator[None]:
-    """After the block Python's and NumPy's generators are as before it."""
-    before = random.getstate(), np.random.get_state()
+def unmoved(held: list[object]) -> Iterator[None]:
+    """Raises where the block draws from generators of Python and NumPy, which are as before it afterwards."""
+    handles = [(random.getstate, random.setstate), (np.random.get_state, np.random.set_state), *handles_of(held)]
+    before = [get() for get, _ in handles]
     try:
         yield
+        if pickle.dumps([get() for get, _ in handles]) != pickle.dumps(before):
+            raise StaysPython("it draws numbers of NumPy or Python")
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+        for (_, put), place in zip(handles, before, strict=True):
+            put(place)
+
+
+def handles_of(things: list[object]) -> Iterator[tuple[Callable[[], object], Callable[[Any], None]]]:
+    """(what gives where a generator stands, what puts it there) of each generator among some things."""
+    for one in things:
+        if isinstance(one, np.random.Generator):
+            bits = one.bit_generator
+            yield functools.partial(getattr, bits, "state"), functools.partial(setattr, bits, "state")
+        elif isinstance(one, np.random.RandomState):
+            yield one.get_state, one.set_state
+        elif isinstance(one, random.Random):
+            yield one.getstate, one.setstate
 
 
 def shake(arrays: list[Array]) -> list[Array]:

@@ -104,6 +104,11 @@ def needs_python(what: str) -> None:
         raise StaysPython(what)
 
 
+def is_traced_whole() -> bool:
+    """Whether it is a person's code in such a function that computes: it is given tensors, as outside of programs."""
+    return getattr(_local, "whole", False) and not inside_call()
+
+
 def inside_call() -> bool:
     """Whether Kerata's own code computes now, as one call."""
     return getattr(_local, "inside", False)
