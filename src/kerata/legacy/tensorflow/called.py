@@ -5,17 +5,20 @@ import functools
 import inspect
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from kerata.data.elements import rebuild
+from kerata.engine.scope import in_scope
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.variable import Variable
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import TensorSpec
 from kerata.legacy.tensorflow.programs import Programs, Weak
-from kerata.legacy.tensorflow.tape import as_graph
+from kerata.legacy.tensorflow.tape import as_graph, inside_call
 from kerata.legacy.tensorflow.tensor import Tensor, dtype_of
 from kerata.legacy.tensorflow.types import TensorShape
 
@@ -50,6 +53,8 @@ class Ran:
         input_signature: what its arguments are, without `self`: a `TensorSpec` for each, or a structure of them.
     """
 
+    holds_function = True  # For functions that call it.
+
     def __init__(self, function: Callable[..., Any], input_signature: object = None):
         functools.update_wrapper(self, function)
         self.python_function, self.title = function, getattr(function, "__name__", "tf.function")
@@ -57,15 +62,18 @@ class Ran:
             raise TypeError(f"input_signature must be either a tuple or a list, got {type(input_signature)}.")
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._programs: Programs | None = None
-        self._bound: weakref.WeakKeyDictionary[object, Programs] = weakref.WeakKeyDictionary()
+        # Programs of methods, by where the object stands in memory: objects that are equal may hold other variables.
+        self._bound: dict[int, tuple[weakref.ref[Any], Programs]] = {}
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         with as_graph(True):
             run = self._run()
             if self.input_signature is None:
                 # Numbers and arrays of NumPy become tensors, as they did.
-                return run(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
-            return run(*self._fitted(args, kwargs))
+                found = run(*map(of_numpy, args), **{name: of_numpy(one) for name, one in kwargs.items()})
+            else:
+                found = run(*self._fitted(args, kwargs))
+            return found if as_python[0] or in_scope() or inside_call() else given_as_tensors(found)
 
     def _run(self) -> Callable[..., Any]:
         """The function, as Python or as programs."""
@@ -104,15 +112,29 @@ class Ran:
         # A function's own kind knows of `self`; what is no function is given it.
         bound = function.__get__(obj, kind) if hasattr(function, "__get__") else types.MethodType(function, obj)
         ran = Ran(bound, self.input_signature)
-        with contextlib.suppress(TypeError):  # an object that is no key
-            if obj not in self._bound:
-                self._bound[obj] = Programs(Weak(function, obj))
-            ran._programs = self._bound[obj]
+        with contextlib.suppress(TypeError):  # an object that cannot be held weakly
+            if id(obj) not in self._bound:
+                self._bound[id(obj)] = (
+                    weakref.ref(obj, functools.partial(self._bound.pop, id(obj))),
+                    Programs(Weak(function, obj)),
+                )
+            ran._programs = self._bound[id(obj)][1]
         return ran
 
     def get_concrete_function(self, *args: object, **kwargs: object) -> "Ran":
         """The function itself."""
         return self
+
+
+def given_as_tensors(value: object) -> object:
+    """What a function gives, with tensors for numbers, texts, arrays and variables: these change, what was given does not."""
+    if isinstance(value, (bool, int, float, complex, str, bytes, np.ndarray, np.generic, Variable)):
+        return convert(value)
+    if type(value) in (dict, OrderedDict):
+        return type(value)((name, given_as_tensors(one)) for name, one in value.items())  # type: ignore[attr-defined]
+    if type(value) in (list, tuple) or hasattr(value, "_fields"):
+        return rebuild(value, [given_as_tensors(one) for one in value])  # type: ignore[arg-type,attr-defined]
+    return value
 
 
 def of_numpy(value: object) -> object:

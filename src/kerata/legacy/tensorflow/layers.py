@@ -39,7 +39,7 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.penalties import level_penalty
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, narrow, plain, tensors
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, is_concrete, narrow, plain, tensors
 from kerata.legacy.tensorflow.types import TensorShape, int64, string
 from kerata.legacy.tensorflow.uneven import is_ragged, of_rows
 from kerata.legacy.tensorflow.variable import adopt
@@ -61,6 +61,9 @@ class Flowing(Listing):
         _graph: Graph | None
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        if isinstance(training := kwargs.get("training"), Tensor) and is_concrete(training):
+            # Programs are made for one phase.
+            kwargs["training"] = bool(training)
         if is_ragged(args):
             return of_rows(self, args[0], args[1:], kwargs)  # type: ignore[arg-type]
         if tapes() or (gives_tensors(self) and not in_scope()):
