@@ -106,6 +106,49 @@ def results_of_measures():
     return [one for x, y in batches(6) for one in step(x, y).values()], step
 
 
+def what_a_layer_keeps_to_be_looked_at():
+    class Scored(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            scores = self.dense(x)
+            self.last_scores = scores
+            return scores
+
+    # A chain that is not told the shape of its input notes that of each batch.
+    step, found = training(tfkeras2.Sequential([Scored()]), optimizers.Adam(0.01)), []
+    for n, (x, y) in enumerate(batches(16)):
+        found.append(step(x[: 8 - n % 2], y[: 8 - n % 2]))
+    return found, step
+
+
+def a_variable_alone():
+    picture, optimizer = tf.Variable(tf.ones((2, 2))), optimizers.Adam(0.1)
+
+    @tf.function
+    def step(picture):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(picture**2)
+        optimizer.apply_gradients([(tape.gradient(loss, picture), picture)])
+        picture.assign(tf.clip_by_value(picture, 0.2, 1.0))
+
+    found = []
+    for _ in range(6):
+        step(picture)
+        found.append(picture.numpy())
+    return found, step
+
+
+def draws_of_classes():
+    @tf.function
+    def step(x):
+        return tf.random.categorical(x, 3), tfkeras2.backend.random_normal((2,))
+
+    return [one for _ in range(6) for one in step(tf.ones((2, 4)))], step
+
+
 def strengths_that_change():
     rule, huber = tfkeras2.regularizers.l2(0.1), losses.Huber(1.0)
     model = tfkeras2.Sequential([layers.Dense(3, kernel_regularizer=rule, input_shape=(6,))])
@@ -243,6 +286,9 @@ BECOME = [
     strengths_that_change,
     models_and_optimizers_as_arguments,
     results_of_measures,
+    what_a_layer_keeps_to_be_looked_at,
+    a_variable_alone,
+    draws_of_classes,
     two_tapes_and_noise,
     a_penalty_of_slopes,
     gradients_that_add_up,

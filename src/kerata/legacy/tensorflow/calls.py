@@ -55,6 +55,7 @@ _ALIKE = """
     argmax argmin math.argmax math.argmin argsort reshape transpose squeeze expand_dims gather gather_nd concat stack unstack
     split tile reverse identity slice strided_slice where boolean_mask repeat roll pad minimum maximum clip_by_value sort
     reduce_max reduce_min math.reduce_max math.reduce_min stop_gradient ones_like zeros_like broadcast_to
+    categorical count_nonzero math.count_nonzero
 """
 ALIKE = frozenset(_ALIKE.split())
 # Arguments that say where, or how often: what comes out has not their type.

@@ -124,7 +124,7 @@ class Programs:
         """What tells kinds of arguments apart, with what must be held for it; `None` where the function stays Python."""
         leaves, form = flatten((args, kwargs))
         kinds = [kind_of(leaf) for leaf in leaves]
-        if None in kinds or not any(isinstance(leaf, Tensor) for leaf in leaves):
+        if None in kinds or not any(isinstance(leaf, (Tensor, Variable)) for leaf in leaves):
             return None
         marks, held = self.surroundings.now([leaf for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))])
         return (form, tuple(kinds), marks), held
@@ -211,9 +211,10 @@ class Program:
         variables = self.variables if state else []
         table = {(id(owner), name): vector[n] for n, (owner, name) in enumerate(self.numbers)} if state else {}
         with Scope(variables, state, table) as scope, as_graph(True), tracing_whole():
-            found, self.shape = flatten(self.function(*args, **kwargs))
+            leaves, self.shape = flatten(self.function(*args, **kwargs))
             if scope.created:
                 raise StaysPython("it makes variables")
+            found = [Tensor(one) if isinstance(one, jax.Array) else one for one in leaves]
             outputs = [narrow(one) for one in found if isinstance(one, Tensor)]
             after = scope.read(variables)
         self.result = [one.dtype if isinstance(one, Tensor) else settled(one) for one in found]

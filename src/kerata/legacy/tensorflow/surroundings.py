@@ -21,7 +21,9 @@ from kerata.engine.hyper import declared_hyperparameters, holds_number
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.module import Look as Who
 from kerata.engine.structure import is_ours
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable
+from kerata.legacy.tensorflow.tensor import is_array
 
 # Of what holds more things, or an array of more bytes, only its size is looked at: a buffer of what was seen, a table of words.
 MANY, LARGE = 64, 4096
@@ -168,7 +170,10 @@ class Sight:
         ours, hidden = is_ours(kind), kind._hidden[Who.PROGRAM]  # pyright: ignore[reportPrivateUsage]
         for name, one in list(module.__dict__.items()):
             sort = type(one)
-            if name in hidden or (not ours and sort in PLAIN and name not in self.names):
+            if sort is SymbolicTensor:  # stands for inputs of some shape
+                continue
+            # Of a person's own, numbers and tensors that no code asks for: what `call` keeps to be looked at later.
+            if name in hidden or (not ours and name not in self.names and (sort in PLAIN or is_array(one))):
                 continue
             if sort in PLAIN and sort is not float:
                 marks += (name, sort, one)
