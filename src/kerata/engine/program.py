@@ -438,6 +438,7 @@ def take_batch(feed: Feed, kind: str, number: Array, first: Array, batch_size: i
         rows = jax.lax.dynamic_slice(feed["order"], (number, first), (1, batch_size))[0]
 
     def gather(a: Array) -> Array:
-        return a.at[rows].get(mode="promise_in_bounds", unique_indices=False)
+        # As Python a step may read what is still on the host.
+        return jnp.asarray(a).at[rows].get(mode="promise_in_bounds", unique_indices=False)
 
     return jax.tree.map(gather, data)
