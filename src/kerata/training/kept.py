@@ -8,7 +8,7 @@ thousands of times, and the steps are small.
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import jax
 import numpy as np
@@ -34,14 +34,25 @@ def prepare_again(
     model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
 ) -> Prepared:
     """As `prepare`; from the third time on without looking at all of the model again, if it is what it was."""
+    return build_again(model, batch, method, source, training)()
+
+
+def build_again(
+    model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
+) -> Callable[[], Prepared]:
+    """As `build_for`, likewise; gives what prepares the model that is built."""
     kept = find_kept(model, batch, method, training)
     if kept is not None:
         kept.check(*(source.tree if isinstance(source, Samples) else batch))
-        return kept.prepared
+        return lambda: kept.prepared
     outputs = build_for(model, batch, method, source)
-    prepared = prepare_built(model, training)
-    keep(prepared, batch, method, outputs)
-    return prepared
+
+    def prepare() -> Prepared:
+        prepared = prepare_built(model, training)
+        keep(prepared, batch, method, outputs)
+        return prepared
+
+    return prepare
 
 
 def find_kept(model: TrainedModel, batch: Batch, method: str, training: bool) -> "Kept | None":
