@@ -343,3 +343,36 @@ def test_callbacks_may_ask_the_model():
         other.compile("sgd", "mse")
         other.fit(X[rows], Y[rows], epochs=2, seed=index, verbose=0, callbacks=[Sum(sums)])
         np.testing.assert_allclose(found[index], sums, rtol=1e-4)
+
+
+class Halved(kerata.callbacks.Callback):
+    """Measures with half of the weights."""
+
+    def on_test_begin(self, logs=None):
+        self.kept = self.model.get_weights()
+        self.model.set_weights([w / 2 for w in self.kept])
+
+    def on_test_end(self, logs=None):
+        self.model.set_weights(self.kept)
+
+
+@pytest.mark.parametrize("make", [Halved, lambda: kerata.callbacks.SwapEMAWeights(swap_on_epoch=True)], ids=["own", "averages"])
+def test_callbacks_around_evaluations(make):
+    def build(hp=None):
+        model = kerata.Sequential([kerata.Input((4,)), kerata.layers.Dense(3, "tanh"), kerata.layers.Dense(1)])
+        model.compile(kerata.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.8), "mse")
+        return model
+
+    kerata.utils.set_random_seed(3)
+    model = build()
+    rows, held = FOLDS[0]
+    given = {"epochs": 3, "batch_size": 8}
+    right = model.fit(
+        X[rows], Y[rows], validation_data=(X[held], Y[held]), seed=3, verbose=0, callbacks=[make()], **given
+    ).history
+    result = search.cross_validate(build(), X, Y, cv=FOLDS, seed=3, callbacks=[make()], **given)
+    np.testing.assert_allclose(result.histories[0]["val_loss"], right["val_loss"], rtol=1e-5)
+    study = search.run(
+        build, X, Y, cv=FOLDS, seed=3, callbacks=[make()], trials=1, sampler="random", storage=None, verbose=0, **given
+    )
+    np.testing.assert_allclose(study.trials[0].histories[0]["val_loss"], right["val_loss"], rtol=1e-5)

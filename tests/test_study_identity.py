@@ -129,3 +129,210 @@ def test_a_refit_of_a_loaded_study_is_trained_as_the_search_was(tmp_path):
     assert other != pytest.approx(expected, rel=1e-2)
     script(storage=tmp_path / "t.db", callbacks=[callbacks.EarlyStopping("val_loss")], **given)
     search.load_study(tmp_path / "t.db", build=study._build).best.refit(X, labels)
+
+
+ALPHA = {"by": 1.0}
+BEND = np.ones(2, "float32")
+INNER = kerata.losses.Huber(1.0)
+
+
+class Settings:
+    def __init__(self, delta):
+        self._delta = delta
+
+
+SETTINGS = Settings(1.0)
+
+
+def helper(value):
+    return value * value
+
+
+def named(y, p, *, by=1.0):
+    return kerata.ops.mean(by * (y - p) ** 2, -1)
+
+
+def own_loss(what):
+    """A loss that takes something from around it."""
+    table = BEND
+
+    def dict_loss(y, p):
+        return ALPHA["by"] * named(y, p)
+
+    def array_loss(y, p):
+        return BEND[0] * named(y, p)
+
+    def held_loss(y, p):
+        return table[0] * named(y, p)
+
+    def inner_loss(y, p):
+        return INNER(y, p)
+
+    def settings_loss(y, p):
+        return SETTINGS._delta * named(y, p)
+
+    def helped_loss(y, p):
+        return kerata.ops.mean(helper(y - p), -1)
+
+    def set_loss(y, p):
+        return named(y, p) * (2.0 if 3 in {1, 2} else 1.0)
+
+    def keyword_loss(y, p):
+        return named(y, p)
+
+    return locals()[what]
+
+
+class OwnLoss(kerata.losses.Loss):
+    def __init__(self, by=1.0):
+        super().__init__()
+        self._by = by
+
+    def call(self, y, p):
+        return self._by * named(y, p)
+
+
+class OwnLayer(layers.Layer):
+    gain = 1.0
+
+    def __init__(self, by=1.0):
+        super().__init__()
+        self._by = by
+
+    def call(self, x):
+        return x * self._by * self.gain
+
+    @property
+    def bend(self):
+        return ALPHA["by"]
+
+
+class OwnCallback(callbacks.Callback):
+    def __init__(self, last):
+        super().__init__()
+        self._last = last
+
+
+def other_code(x):
+    return x * x * 1.0
+
+
+AROUND = {
+    "a dict": ("dict_loss", "ALPHA", {"by": 2.0}),
+    "an array": ("array_loss", "BEND", np.full(2, 2.0, "float32")),
+    "an array of the closure": ("held_loss", "BEND", np.full(2, 2.0, "float32")),
+    "a loss": ("inner_loss", "INNER", kerata.losses.Huber(2.0)),
+    "an object": ("settings_loss", "SETTINGS", Settings(2.0)),
+    "a function": ("helped_loss", "helper", other_code),
+}
+
+
+@pytest.mark.parametrize("case", AROUND, ids=str)
+def test_what_a_function_takes_from_around_it_counts(monkeypatch, case):
+    loss, name, value = AROUND[case]
+    before = search.fingerprint.describe(own_loss(loss))
+    assert search.fingerprint.describe(own_loss(loss)) == before
+    monkeypatch.setitem(globals(), name, value)
+    assert search.fingerprint.describe(own_loss(loss)) != before
+
+
+def test_defaults_by_name_and_constants_of_sets_count(monkeypatch):
+    before = search.fingerprint.describe(own_loss("keyword_loss"))
+    monkeypatch.setattr(named, "__kwdefaults__", {"by": 2.0})
+    assert search.fingerprint.describe(own_loss("keyword_loss")) != before
+    loss = own_loss("set_loss")
+    before = search.fingerprint.describe(loss)
+    code = loss.__code__
+    other = [frozenset({1, 3}) if isinstance(each, frozenset) else each for each in code.co_consts]
+    loss.__code__ = code.replace(co_consts=tuple(other))
+    assert search.fingerprint.describe(loss) != before
+
+
+def test_what_a_function_says_of_itself_does_not_count():
+    def make(text):
+        scope = {}
+        exec(f"def loss(y, p):\n    {text!r}\n    # {text}\n    return y - p\n", scope)
+        return scope["loss"]
+
+    assert search.fingerprint.describe(make("One.")) == search.fingerprint.describe(make("Two."))
+
+
+@pytest.mark.parametrize("make", [OwnLoss, OwnLayer], ids=str)
+def test_what_own_objects_were_told_counts(monkeypatch, make):
+    describe = search.fingerprint.describe
+    assert describe(make(1.0)) == describe(make(1.0)) != describe(make(2.0))
+    before = describe(OwnLayer())
+    monkeypatch.setattr(OwnLayer, "gain", 2.0)
+    assert describe(OwnLayer()) != before
+
+
+def test_callbacks_count_where_they_can_change_a_score():
+    describe = search.fingerprint.describe_callbacks
+    assert describe([OwnCallback(1)]) != describe([OwnCallback(2)])
+    stop, loud = (callbacks.EarlyStopping(verbose=verbose) for verbose in (0, 1))
+    assert describe([callbacks.CSVLogger("a.csv"), stop]) == describe([loud, callbacks.CSVLogger("b.csv")]) != describe([])
+    assert describe([callbacks.CSVLogger("a.csv")]) == describe(None)
+    seen = []
+    look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    before = describe([look])
+    seen.append(1)
+    assert describe([look]) == before
+
+
+def functional(times=2.0, left=False, trainable=True, dtype=None, weights=None):
+    def build(hp):
+        start = kerata.Input((2,))
+        first = layers.Dense(2, trainable=trainable, dtype=dtype)
+        one = first(start)
+        two = layers.Dense(2)(one) * times
+        model = kerata.Model(start, layers.Dense(1)(layers.Add()([start if left else one, two])))
+        if weights is not None:
+            first.set_weights([np.full((2, 2), weights), np.zeros(2)])
+        model.compile(kerata.optimizers.SGD(hp.float("rate", 0.001, 0.01)), "mse")
+        return model
+
+    return build
+
+
+CONNECTED = {
+    "an operation": ({"times": 3.0}, "calls of layers"),
+    "another tensor": ({"left": True}, "calls of layers"),
+    "frozen": ({"trainable": False}, r"layer 2 \(Dense\).*trainable=False"),
+    "precision": ({"dtype": "mixed_bfloat16"}, "dtype=mixed_bfloat16"),
+    "weights": ({"weights": 2.0}, "weights that were set"),
+}
+
+
+@pytest.mark.parametrize("case", CONNECTED, ids=str)
+def test_how_layers_are_put_together_counts(tmp_path, case):
+    change, words = CONNECTED[case]
+    given = {"trials": 1, "sampler": "random", "epochs": 1, "batch_size": 1000, "objective": "loss", "verbose": 0, "name": "s"}
+    given["storage"] = tmp_path / "s.db"
+    first = {"weights": 1.0} if case == "weights" else {}
+    search.run(functional(**first), X, Y, **given)
+    search.run(functional(**first), X, Y, **given)
+    with pytest.raises(ValueError, match=f"another study.*{words}"):
+        search.run(functional(**{**first, **change}), X, Y, **given)
+
+
+def test_the_message_says_what_differs_in_a_layer(tmp_path):
+    script(storage=tmp_path / "s.db")
+    with pytest.raises(ValueError, match=r"there=.*units=3.*now=.*units=4") as caught:
+        script(storage=tmp_path / "s.db", units=4)
+    assert "initializer" not in str(caught.value)
+
+
+def test_a_builder_that_changed_elsewhere_is_warned_of(tmp_path):
+    def make(last):
+        def build(hp):
+            model = kerata.Sequential([kerata.Input((2,)), layers.Dense(last if hp.choice("wide", [False, True]) else 1)])
+            model.compile(kerata.optimizers.SGD(hp.float("rate", 0.001, 0.01)), "mse")
+            return model
+
+        return build
+
+    given = {"trials": 1, "sampler": "random", "epochs": 1, "objective": "loss", "verbose": 0, "storage": tmp_path / "s.db"}
+    search.run(make(1), X, Y, **given, name="s")
+    search.run(make(1), X, Y, **given, name="s")
+    with pytest.warns(UserWarning, match="the builder's code has changed"):
+        search.run(make(2), X, Y, **given, name="s")

@@ -263,6 +263,11 @@ def added_logs(callback: Callback) -> tuple[str, ...] | None:
     return callback.added_logs if is_ours(type(callback)) else None
 
 
+def only_looks(callback: object) -> bool:
+    """Whether a callback of Kerata's only shows or writes what it is told: no score depends on it."""
+    return is_ours(type(callback)) and (is_passive(callback) or bool(getattr(callback, "writes_files", False)))
+
+
 def defines(callback: object, hooks: tuple[str, ...]) -> bool:
     """Whether a callback does something in one of these hooks."""
     for name in hooks:

@@ -328,3 +328,8 @@ def only_one(outputs: object) -> object:
 
 def one_or_all(shapes: list[PartialShape]) -> PartialShape | list[PartialShape]:
     return shapes[0] if len(shapes) == 1 else shapes
+
+
+def graph_of(layer: Layer) -> Graph | None:
+    """The graph of a functional model; `None` for other layers."""
+    return layer._graph if isinstance(layer, Model) else None

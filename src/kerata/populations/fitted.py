@@ -1,6 +1,6 @@
 """Members that `fit` trains, one after the other: what one program cannot train side by side ends as it does in a loop.
 
-A model with a step of its own, callbacks with hooks for batches, and measures that are no single numbers have no place in a
+A model with a step of its own, callbacks with hooks for batches or evaluations, and measures that are no single numbers have no place in a
 population. Each such member is an ordinary model; rungs, scores and weights are as for all others.
 """
 
@@ -33,7 +33,7 @@ def why_alone(model: Model, callbacks: "Callbacks | Callable[..., Any] | None" =
     if any(prepared.step.is_own for prepared in both):
         return "the model has a step of its own"
     if watches_batches(callbacks):
-        return "callbacks have hooks for batches"
+        return "callbacks have hooks for batches or evaluations"
     if not is_ours(type(model.optimizer).finalize_variable_values):
         return "the optimizer ends training in a way of its own"
     for prepared in both:

@@ -9,13 +9,16 @@ import numpy as np
 
 from kerata.base.checks import did_you_mean, message
 from kerata.base.types import PathLike
-from kerata.callbacks.callback import CallbackList, Callbacks, defines, flatten_callbacks
+from kerata.callbacks.callback import CallbackList, Callbacks, defines, flatten_callbacks, only_looks
 from kerata.callbacks.history import History
 from kerata.engine.random import make_key
 from kerata.models.model import Model
 from kerata.populations.group import Group, State
 from kerata.populations.objective import Objective
 from kerata.populations.padding import Padding
+
+# Hooks that a population, which measures many models at once, does not call.
+EVALUATIONS = ("on_test_begin", "on_test_end")
 
 
 class Member:
@@ -345,9 +348,10 @@ def copies_of(callbacks: "Callbacks | Callable[..., Any] | None", index: int) ->
 
 
 def watches_batches(callbacks: "Callbacks | Callable[..., Any] | None") -> bool:
-    """Whether some of a member's callbacks have hooks for batches."""
+    """Whether some of a member's callbacks have hooks for batches, or for evaluations, as those that exchange weights there."""
     given = CallbackList(callbacks(0) if is_maker(callbacks) else callbacks)
-    return any(given.needs_batches(mode) for mode in ("train", "test"))
+    watching = [callback for callback in given if defines(callback, EVALUATIONS) and not only_looks(callback)]
+    return bool(watching) or any(given.needs_batches(mode) for mode in ("train", "test"))
 
 
 def is_maker(callbacks: "Callbacks | Callable[..., Any] | None") -> TypeGuard[Callable[..., Any]]:

@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 import types
+import warnings
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -14,39 +15,19 @@ import jax
 import numpy as np
 
 from kerata.base.checks import message
-from kerata.callbacks.callback import Callbacks
+from kerata.callbacks.callback import Callbacks, only_looks
 from kerata.data.samples import ClassWeight
-from kerata.engine.module import PLAIN, Module
-from kerata.engine.structure import is_ours
 from kerata.engine.types import Tree
-from kerata.engine.variable import Variable
 from kerata.layers.weights import layers_of
 from kerata.models.model import Model
+from kerata.populations.initial import adapting
+from kerata.search.descriptions import Reader, describe, describe_graph, shorten
 from kerata.training.compilation import compilation_of
 
-# What is not said by a person, or differs from one process to the next.
-SKIPPED = frozenset(
-    {
-        "name",
-        "seed",
-        "built",
-        "compiled",
-        "history",
-        "inbound_nodes",
-        "stop_training",
-        "stop_evaluating",
-        "stop_predicting",
-        "optimizer",
-        "loss",
-        "optimizer_state",
-        "input_spec",
-        "tensor",
-        "model",
-        "params",
-        "validation_data",
-    }
-)
-LONGEST = 200
+# What another release or another Python says in other words is not compared.
+FORM = 2
+# Arguments of `compile` that change how fast a model is trained.
+HARMLESS = frozenset({"optimizer", "run_eagerly", "jit_compile", "steps_per_execution"})
 
 
 def mark_arrays(tree: Tree) -> dict[str, Any]:
@@ -75,6 +56,7 @@ def describe_training(
     callbacks: Callbacks | Callable[..., Any],
     shuffle: bool,
     fitting: dict[str, Any] | None = None,
+    make: Callable[[], Model] | None = None,
 ) -> dict[str, str]:
     """What is trained and how, part by part, in words that differ where a score might.
 
@@ -82,13 +64,19 @@ def describe_training(
         model: the compiled model that the builder gives for its defaults.
         class_weight, callbacks, shuffle: as in `fit`.
         fitting: what the builder says of that by `hp.fit`.
+        make: builds another such model.
     """
     layers = layers_of(model)
     found = {
         f"layer {place} ({type(layer).__name__})": shorten(describe(layer, inner=False)) for place, layer in enumerate(layers)
     }
+    if graph := describe_graph(model):
+        found["calls of layers"] = graph
+    # A builder that sets weights at random says nothing by them.
+    if (weights := mark_weights(model)) and make is not None and mark_weights(make()) == weights:
+        found["weights that were set"] = weights
     given = compilation_of(model, "search").arguments
-    found |= {name: shorten(describe(value)) for name, value in given.items() if name != "optimizer" and value is not None}
+    found |= {name: shorten(describe(value)) for name, value in given.items() if name not in HARMLESS and value is not None}
     found["optimizer"] = shorten(describe(model.optimizer))
     found |= {
         "class_weight": describe(class_weight),
@@ -98,108 +86,35 @@ def describe_training(
     if fitting:
         calls = describe_callbacks(fitting.get("callbacks"))
         found["hp.fit"] = shorten(describe({**fitting, "callbacks": calls}))
-    return {**found, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+    return {**found, "python": f"{sys.version_info[0]}.{sys.version_info[1]}, form {FORM}"}
 
 
-def shorten(text: str) -> str:
-    """A long text with a hash of its own in place of the end."""
-    if len(text) <= LONGEST:
-        return text
-    return f"{text[: LONGEST - 20]}... {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def mark_weights(model: Model) -> str | None:
+    """A hash of the weights that were loaded or set since a model was built; `None` where there are none."""
+    own = {id(variable) for layer in adapting(model) for variable in layer.variables}
+    kept = [v for v in model.weights if v.assigned and id(v) not in own and v.name != "seed_generator_state"]
+    return f"{len(kept)} arrays, {mark_arrays([v.numpy() for v in kept])['whole']}" if kept else None
 
 
 def describe_callbacks(callbacks: Callbacks | Callable[..., Any] | None) -> str:
-    """Callbacks by what their constructors took: the rest is what they have seen."""
+    """Callbacks by what their constructors took: the rest is what they have seen. Those that only look do not count."""
     if isinstance(callbacks, (list, tuple)):
-        return f"[{', '.join(describe_callbacks(one) for one in callbacks)}]"
+        told = [describe_callbacks(one) for one in callbacks if not only_looks(one)]
+        return f"[{', '.join(told)}]" if told else "None"
     if callbacks is None or isinstance(callbacks, (types.FunctionType, functools.partial, types.MethodType)):
-        return describe(callbacks)
-    taken = [name for name in inspect.signature(type(callbacks).__init__).parameters if name in vars(callbacks)]
-    inside = ", ".join(f"{name}={describe(vars(callbacks)[name])}" for name in taken)
-    return f"{type(callbacks).__name__}{code_of_class(type(callbacks))}({inside})"
-
-
-def describe(value: object, inner: bool = True, seen: frozenset[int] = frozenset()) -> str:
-    """A text that is equal for things that would train alike.
-
-    Args:
-        value: anything.
-        inner: whether layers that it holds are described within it.
-        seen: what is being described.
-    """
-    if isinstance(value, (np.generic, np.ndarray, jax.Array)):
-        array = np.asarray(value)
-        return str(array.item()) if not array.ndim else f"array {hashlib.sha256(array.tobytes()).hexdigest()[:12]}"
-    if type(value) in PLAIN or isinstance(value, (int, float, str)):
-        return repr(value)
-    if id(value) in seen:
-        return "..."
-    again = functools.partial(describe, inner=inner, seen=seen | {id(value)})
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(again, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {again(item)}' for key, item in value.items())}}}"
-    if isinstance(value, Variable):
-        return f"variable {value.shape} {value.dtype} {value.trainable}"
-    if isinstance(value, functools.partial):
-        return f"partial({again(value.func)}, {again(value.args)}, {again(value.keywords)})"
-    if isinstance(value, types.MethodType):
-        value = value.__func__
-    if isinstance(value, types.FunctionType):
-        return f"{value.__name__}{'' if is_ours(value) else ' ' + code_of(value, again)}"
-    if isinstance(value, type):
-        return f"{value.__name__}{code_of_class(value)}"
-    name = f"{type(value).__name__}{code_of_class(type(value))}"
-    if not isinstance(value, Module) and is_ours(type(value)):
-        return name
-    return f"{name}({', '.join(attributes(value, inner, again))})"
-
-
-def attributes(value: object, inner: bool, again: Callable[[Any], Any]) -> list[str]:
-    """What an object was told, attribute by attribute."""
-    own = getattr(value, "__dict__", {})
-    shown = {name: item for name, item in own.items() if not name.startswith("_") and name not in SKIPPED}
-    if not inner:
-        shown = {name: item for name, item in shown.items() if not hasattr(type(item), "add_weight")}
-    return [f"{name}={again(item)}" for name, item in shown.items()]
-
-
-def code_of(function: types.FunctionType, again: Callable[[Any], Any]) -> str:
-    """A hash of what a function does, with the plain values that it holds."""
-    held = [cell.cell_contents for cell in function.__closure__ or () if holds_plain(cell)]
-    text = f"{read_code(function.__code__)}{again(function.__defaults__)}{again(held)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def holds_plain(cell: types.CellType) -> bool:
-    try:
-        return type(cell.cell_contents) in PLAIN or isinstance(cell.cell_contents, types.FunctionType)
-    except ValueError:
-        return False
-
-
-def read_code(code: types.CodeType) -> str:
-    """The instructions, names and constants of some code, without where it stands."""
-    constants = [
-        read_code(each) if isinstance(each, types.CodeType) else repr(each)
-        for each in code.co_consts
-        if each is None or type(each) in PLAIN or isinstance(each, (types.CodeType, tuple))
+        return describe(callbacks, changing=False)
+    if only_looks(callbacks):
+        return "None"
+    cls, held = type(callbacks), vars(callbacks)
+    found = {name: held.get(name, held.get(f"_{name}")) for name in inspect.signature(cls.__init__).parameters}
+    inside = [
+        f"{name}={describe(item, changing=False)}" for name, item in found.items() if item is not None and name != "verbose"
     ]
-    return f"{code.co_code.hex()}{code.co_names}{constants}"
+    return f"{cls.__name__}{Reader(True, False).code_of_class(cls)}({', '.join(inside)})"
 
 
-def code_of_class(cls: type) -> str:
-    """A hash of the methods of a user's own class, those of its bases included; nothing for others."""
-    text = "".join(
-        read_code(method.__code__)
-        for base in cls.__mro__
-        if not is_ours(base)
-        for method in map(inspect.unwrap, filter(callable, vars(base).values()))
-        if isinstance(method, types.FunctionType)
-    )
-    return f" {hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else ""
-
-
+# A description of so many letters is shown whole.
+SHORT = 60
 # What a study is, in the words of the message that says what differs.
 CARD_NAMES = {
     "objective": "the objective",
@@ -229,6 +144,21 @@ def as_known(key: str, old: object, new: object) -> tuple[Any, Any]:
     return old, new
 
 
+def pairs(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return [(old, new), (new, old)]
+
+
+def unlike(text: object, other: object) -> object:
+    """The parts of a description that another one lacks."""
+    if not isinstance(text, str) or not isinstance(other, str):
+        return text
+    there = other.rstrip(")").split(", ")
+    parts = [part for part in text.rstrip(")").split(", ") if part not in there]
+    if len(text) <= SHORT:
+        return text
+    return ", ".join(parts) if parts else text.split("(", maxsplit=1)[0]
+
+
 def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, where: str) -> None:
     """Refuses to go on with a study of another kind."""
     card = json.loads(json.dumps(card))
@@ -237,7 +167,9 @@ def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, wh
         if old != new:
             if isinstance(old, dict) and isinstance(new, dict):
                 differ = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-                old, new = ({k: plain[k] for k in differ if k in plain} for plain in (old, new))
+                old, new = (
+                    {k: unlike(plain[k], other.get(k)) for k in differ if k in plain} for plain, other in pairs(old, new)
+                )
             given = {"name": name, "there": old, "now": new, "storage": where}
             raise ValueError(
                 message(
@@ -247,3 +179,17 @@ def check_card(there: dict[str, Any], card: dict[str, Any], name: str | None, wh
                     "Give this study another name (name=...) or storage; the one that is there was not changed",
                 )
             )
+
+
+def warn_of_builder(there: dict[str, Any], card: dict[str, Any]) -> None:
+    """Warns where the builder has changed and the model of its defaults has not: models of other values may have."""
+    same_form = python_of(there.get("training")) == python_of(card.get("training"))
+    if same_form and there.get("builder", card.get("builder")) != card.get("builder"):
+        warnings.warn(
+            message(
+                "search",
+                "the builder's code has changed since this study began; the model of its default values has not",
+                fix="If other values give other models now, their scores do not compare: give another name (name=...)",
+            ),
+            stacklevel=2,
+        )

@@ -19,8 +19,9 @@ from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
 from kerata.search.constraints import Constraints, check_constraints, judge
 from kerata.search.curves import mean_curve
+from kerata.search.descriptions import describe, shorten
 from kerata.search.domain import Domain
-from kerata.search.fingerprint import describe, describe_training, shorten
+from kerata.search.fingerprint import describe_training, warn_of_builder
 from kerata.search.front import settle_directions
 from kerata.search.progress import Progress
 from kerata.search.pruners import Prunes, make_pruner
@@ -127,7 +128,9 @@ class Search:
             "space": {name: domain.as_dict() for name, domain in self.domains.items()},
             **self.card,
         }
-        card = database.enter(card)
+        there = database.enter(card)
+        warn_of_builder(there, card)
+        card = there
         model_files = make_model_files(database, self.folder)
         study = Study(database, self.objectives, model_files, card, self.build, self.data, self.fit)
         constrained = self.constraints is not None
@@ -164,8 +167,9 @@ class Search:
         if self.fit:
             self.card["fit"] = note_fit(self.fit)
             self.card["training"] = describe_training(
-                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting
+                model, self.fit["class_weight"], self.fit["callbacks"], self.fit["shuffle"], hp.fitting, self._maker(hp)
             )
+            self.card["builder"] = describe(self.build, changing=False)
             if self.constraints is not None:
                 self.card["training"]["constraints"] = shorten(describe(self.constraints))
 

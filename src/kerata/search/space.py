@@ -363,9 +363,9 @@ class HyperParameters:
                 raise ValueError(
                     message(
                         owner,
-                        f"the recorded value is not within {describe(domain)}",
+                        f"the value that was recorded or given is not within {describe(domain)}",
                         {name: value},
-                        "The space has changed: begin a new study under another name",
+                        "Give one that is; if the space has changed, begin a new study under another name",
                     )
                 )
             self.domains[name] = domain
