@@ -1,7 +1,7 @@
 """Members that `fit` trains, one after the other: what one program cannot train side by side ends as it does in a loop.
 
-A model with a step of its own, callbacks with hooks for batches or evaluations, and measures that are no single numbers have no place in a
-population. Each such member is an ordinary model; rungs, scores and weights are as for all others.
+A model with a step of its own, callbacks with hooks for batches or evaluations, and measures that are no single numbers have no
+place in a population. Each such member is an ordinary model; rungs, scores and weights are as for all others.
 """
 
 import time
