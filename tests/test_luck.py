@@ -130,3 +130,8 @@ def test_folds_comparisons_and_studies_say_it(tmp_path, monkeypatch):
     assert str(study).splitlines()[1] == study.luck and study.luck.startswith("The best of 3 trials looks better than it is")
     found = study.examine()
     assert "optimism" in found.kinds and all(len(finding.sentence) <= 300 for finding in found)
+
+
+def test_variants_that_are_equal_and_long_names():
+    same = say_difference(["a", "b"], paired_difference([0.5, 0.5], [0.5, 0.5]), Objective("val_loss", "min"))
+    assert same == "a and b are equal in val_loss over 2 runs."

@@ -287,6 +287,11 @@ def test_storages_that_cannot_be(tmp_path):
     with pytest.raises(ValueError, match="must be an SQLite file"):
         open_database(tmp_path / "text.db")
     assert (tmp_path / "text.db").read_text() == "no database at all" * 100
+    open_database(tmp_path / "half.db").close()
+    whole = (tmp_path / "half.db").read_bytes()
+    (tmp_path / "half.db").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"the storage is damaged.*\.recover"):
+        open_database(tmp_path / "half.db")
     with pytest.raises(FileNotFoundError, match="the folder of the storage must exist"):
         open_database(tmp_path / "nowhere" / "s.db")
     with pytest.raises(FileNotFoundError, match="no such storage"):

@@ -276,6 +276,25 @@ def test_builders_that_cannot_be():
         run(3)
 
 
+def test_values_under_names_that_nobody_asks_for_are_told():
+    with pytest.warns(UserWarning, match=r"does not ask for.*trial=0, rat=0.01.*'rate'"):
+        start([{"rat": 0.01}])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        start([{"rate": 0.01}])
+
+
+def start(values):
+    def build(hp):
+        model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1)])
+        model.compile(kerata.optimizers.SGD(hp.float("rate", 0.001, 0.1)), "mse")
+        return model
+
+    x = np.ones((8, 2), "float32")
+    given = {"trials": 1, "sampler": "random", "objective": "loss", "storage": None, "verbose": 0}
+    return search.run(build, x, x[:, :1], start=values, **given)
+
+
 def test_a_builder_that_sometimes_raises():
     def sometimes(hp):
         if hp.int("n", 0, 9) == 5:

@@ -116,8 +116,9 @@ class Comparison:
         return pd.DataFrame(rows).set_index("variant")
 
     def __repr__(self) -> str:
-        lines = [f"{name:<20} {self.scores[name].mean():.4f} ± {self.scores[name].std():.4f}" for name in self.names]
-        lines += [f"{name:<20} {reason}" for name, reason in self.failed.items()]
+        wide = max([20, *map(len, [*self.names, *self.failed])])
+        lines = [f"{name:<{wide}} {self.scores[name].mean():.4f} ± {self.scores[name].std():.4f}" for name in self.names]
+        lines += [f"{name:<{wide}} {reason}" for name, reason in self.failed.items()]
         lines += [self.luck] if self.luck else []
         return "\n".join([f"{self.objective.name} of {len(self._runs)} variants in {self.seconds:.2f} s", *lines])
 

@@ -173,7 +173,10 @@ class Connection:
                         "Free some space and run the script again: finished trials are kept",
                     ),
                 ) from error
-            if "not a database" in low or "malformed" in low:
+            if "malformed" in low:
+                fix = "`sqlite3 FILE .recover` reads what is left of it; a new study needs another path"
+                raise ValueError(message("search", "the storage is damaged", given, fix)) from error
+            if "not a database" in low:
                 raise ValueError(message("search", "the storage must be an SQLite file", given, "Give another path")) from error
             if "disk i/o" in low:
                 raise OSError(

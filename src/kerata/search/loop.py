@@ -3,13 +3,14 @@
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from kerata.base.checks import check_positive_int, message
+from kerata.base.checks import check_positive_int, did_you_mean, message
 from kerata.base.interrupts import hand_on
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Verbose
@@ -345,6 +346,8 @@ class Search:
             error = built[2]
             if values.end(error is not None and not isinstance(error, Infeasible)) and not given:
                 self.alone.add(row.number)
+        if given and not row.params and built[2] is None:
+            warn_of_unasked(row.number, given, {**self.domains, **built[1].domains})
         row.params = built[1].params
         row.notes = {**row.notes, **self.sampler.notes(row.number)}
         self.domains.update({name: domain for name, domain in built[1].domains.items() if name not in self.domains})
@@ -431,6 +434,14 @@ def check_model(model: object) -> Model:
             )
         )
     return model
+
+
+def warn_of_unasked(number: int, given: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Warns of values that somebody gave a trial under names that its builder does not ask for."""
+    for name in given.keys() - asked.keys():
+        values = {"trial": number, name: given[name]}
+        fix = did_you_mean(name, list(asked))
+        warnings.warn(message("search", "a value was given for what the builder does not ask for", values, fix), stacklevel=2)
 
 
 def name_after(build: Callable[..., Any]) -> str:

@@ -73,6 +73,8 @@ def paired_difference(
 def say_difference(names: Sequence[str], found: Difference, objective: Objective) -> str:
     """The difference between the best variant and the second in one sentence."""
     first, second = names[0], names[1]
+    if found.mean == found.low == found.high == 0:
+        return f"{first} and {second} are equal in {objective.name} over {found.runs} runs."
     size = f"{abs(found.mean):.3g} in {objective.name} over {found.runs} runs"
     if found.is_luck:
         return (
