@@ -1,5 +1,6 @@
 """Kills, signals and ends of the process: what they leave of files, of models, and of the program's own handlers."""
 
+import functools
 import gc
 import importlib.util
 import json
@@ -496,3 +497,29 @@ def test_nobody_waits_for_a_batch_that_does_not_come(handler):
     assert time.perf_counter() - began < 30
     gone.set()
     assert np.isfinite(model.predict(X[:3], verbose=0)).all()
+
+
+@pytest.mark.parametrize("place", ["condition", "import"])
+def test_ctrl_c_leaves_no_lock_of_python_taken(place, ctrl_c):
+    press, entered = functools.partial(signal.raise_signal, signal.SIGINT), []
+
+    class Pressed:
+        """A lock within whose taking Ctrl-C comes."""
+
+        def __init__(self):
+            lock = threading.Lock()
+            self.acquire, self.release = lock.acquire, lock.release
+            self.__enter__, self.__exit__ = press, lambda *exc_info: None
+
+    class Take(kerata.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2 and place == "condition":
+                with threading.Condition(Pressed()):
+                    entered.append(True)
+            elif epoch == 2:
+                code = compile("press()\nentered.append(True)", "<frozen importlib._bootstrap>", "exec")
+                exec(code, {"press": press, "entered": entered})
+
+    with pytest.raises(KeyboardInterrupt):
+        small().fit(X, Y, epochs=10**4, verbose=0, callbacks=[Take()])
+    assert entered == [True]

@@ -7,9 +7,11 @@ called as it is. Signals that are ignored, or that end the process at once, are 
 
 What a handler raises is lost where Python cannot hand it on: JAX has a callback for the collection of garbage, and Ctrl-C
 within it would let a long training go on. There a handler is called a little later (`heard`), and once more where its
-exception was lost all the same. It waits too while JAX itself is at work: its compiled parts call Python (to compare, to
-hash, to take apart), and an exception that they do not expect there ends the process (docs/findings.md). In a user's own
-code within a trace, which may never end, a handler is called as ever.
+exception was lost all the same. It waits too while Python takes or gives back a lock of its own (that of imports, or that of
+a condition): an exception between the taking and the block that gives it back would leave it taken, and all other threads
+wait for ever. And it waits while JAX itself is at work: its compiled parts call Python (to compare, to hash, to take apart),
+and an exception that they do not expect there ends the process (docs/findings.md). In a user's own code within a trace, which
+may never end, a handler is called as ever.
 """
 
 # Python says no types of `_signal`.
@@ -40,6 +42,11 @@ AT_WORK = frozenset({"jax", "jaxlib"})
 # Modules of which the caller says at what they work; a named tuple's constructor stands in one of its own.
 BETWEEN = sys.stdlib_module_names
 NAMED_TUPLE = "namedtuple_"
+IMPORTING = "<frozen importlib._bootstrap"
+# Functions of `threading` between which a lock is held and nobody has promised to give it back; to wait for one may take long.
+LOCKING = frozenset(
+    {"__enter__", "__exit__", "acquire", "release", "notify", "notify_all", "_acquire_restore", "_release_save"}
+)
 NUMBERS = tuple(sorted(int(number) for number in signal.valid_signals()))
 
 P = ParamSpec("P")
@@ -192,7 +199,7 @@ def cannot_raise(frame: FrameType | None) -> bool:
 
     It is lost in a callback of the garbage collector or a weak reference, and in a `__del__`.
     """
-    if in_jax(frame):
+    if takes_lock(frame) or in_jax(frame):
         return True
     callbacks = {code for each in gc.callbacks if (code := getattr(each, "__code__", None)) is not None}
     while frame is not None:
@@ -200,6 +207,14 @@ def cannot_raise(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def takes_lock(frame: FrameType | None) -> bool:
+    """Whether Python itself is taking or giving back a lock: the import system's, or one of a condition."""
+    if frame is None:
+        return False
+    code = frame.f_code
+    return code.co_filename.startswith(IMPORTING) or (code.co_filename == threading.__file__ and code.co_name in LOCKING)
 
 
 def in_jax(frame: FrameType | None) -> bool:
