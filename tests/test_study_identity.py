@@ -257,6 +257,19 @@ def test_what_a_function_says_of_itself_does_not_count():
     assert search.fingerprint.describe(make("One.")) == search.fingerprint.describe(make("Two."))
 
 
+def test_weights_of_a_model_that_a_loss_asks_count():
+    teacher = kerata.Sequential([kerata.Input((1,)), layers.Dense(1)])
+
+    def taught(y, p):
+        return kerata.ops.mean((teacher(y) - p) ** 2, -1)
+
+    found = []
+    for number in (1.0, 1.0, 2.0):
+        teacher.set_weights([np.full((1, 1), number), np.zeros(1)])
+        found.append(search.fingerprint.describe(taught))
+    assert found[0] == found[1] != found[2]
+
+
 @pytest.mark.parametrize("make", [OwnLoss, OwnLayer], ids=str)
 def test_what_own_objects_were_told_counts(monkeypatch, make):
     describe = search.fingerprint.describe

@@ -39,6 +39,9 @@ SKIPPED = frozenset(
         "loss",
         "optimizer_state",
         "input_spec",
+        "run_eagerly",
+        "jit_compile",
+        "steps_per_execution",
         "supports_masking",
         "tensor",
         "model",
@@ -141,6 +144,9 @@ class Reader:
         if is_module and not is_ours(cls):
             found += self._told(value, shown)
         if isinstance(value, Layer):
+            # Of a model that a loss asks, say: weights that somebody loaded or set.
+            kept = [v.numpy() for v in value.weights if v.assigned and not v.name.startswith("seed")] if self.inner else []
+            found += [f"weights={digest(''.join(map(self.read, kept)))}"] if kept else []
             found += [] if value.trainable else ["trainable=False"]
             found += [] if value.dtype_policy.name == "float32" else [f"dtype={value.dtype_policy.name}"]
         return found
@@ -265,7 +271,7 @@ def read_code(code: types.CodeType, doc: str | None = None) -> str:
     constants = [
         read_code(each, first_text(each)) if isinstance(each, types.CodeType) else plain_text(each)
         for place, each in enumerate(code.co_consts)
-        if not (place == 0 and doc is not None and each == doc)
+        if place > 0 or each != doc
     ]
     return f"{code.co_code.hex()}{code.co_names}{constants}"
 
