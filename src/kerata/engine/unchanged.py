@@ -25,6 +25,9 @@ from kerata.engine.variable import Variable
 # The contents of arrays up to this size are compared; objects with larger ones are never said to stand.
 SMALL = 1000
 
+# What tells, beside `trainable` and by the way it was said, which variables are trained.
+TRAINED = frozenset({"_thawed"})
+
 
 class Unchanged:
     """What some objects, and all that they hold, are now.
@@ -100,7 +103,7 @@ class Unchanged:
         hidden, hypers = HIDDEN, ()
         if isinstance(value, Module):
             looks = type(value)._hidden  # pyright: ignore[reportPrivateUsage], of this room
-            hidden, hypers = looks[Look.PROGRAM] & looks[Look.PARTS], type(value)._hyperparameters  # pyright: ignore[reportPrivateUsage]
+            hidden, hypers = looks[Look.PROGRAM] & looks[Look.PARTS] - TRAINED, type(value)._hyperparameters  # pyright: ignore[reportPrivateUsage]
         numbers = [name for name in hypers if name in held and holds_number(value, name)]
         self.numbers += [(value, name) for name in numbers]
         self._keep(held, tuple(name for name in held if name not in hidden and name not in numbers))

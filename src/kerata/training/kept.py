@@ -123,8 +123,8 @@ class Kept:
             optimizer = model.optimizer
             if optimizer is not plan.optimizer or not same(optimizer.optimizer_state.parameters, plan.trainable):
                 return False
-        # What is trained hangs on how it was said, and in which order.
-        return same(model.trainable_variables, plan.trainable)
+        # Code of a person's own may say otherwise what is trained.
+        return self.prepared.structure is not None or same(model.trainable_variables, plan.trainable)
 
     def check(self, x: Tree, y: Tree, weights: Tree) -> None:
         """Raises for numbers that the model does not take, as `build_for` does.
