@@ -93,6 +93,24 @@ def repeat_predict(job: dict, work: Work) -> Callable[[int], dict]:
     return repetition
 
 
+def repeat_on_batch(job: dict, work: Work) -> Callable[[int], dict]:
+    """The latency of calls for one batch, as the median of many."""
+    make, x, y = prepare(job, work)
+    trainer = make(job["implementation"], work, x, y)
+    data = trainer.x, trainer.y
+    calls = {
+        "train_on_batch": lambda: trainer.model.train_on_batch(*data),
+        "test_on_batch": lambda: trainer.model.test_on_batch(*data),
+        "fit of one batch": trainer.fit,
+    }
+
+    def repetition(number: int) -> dict:
+        spent = {name: [timed(call)[0] for _ in range(work.repeats)] for name, call in calls.items()}
+        return {"measures": {name: 1000 * statistics.median(seconds) for name, seconds in spent.items()}}
+
+    return repetition
+
+
 def count_compilations() -> list[str]:
     """A list that grows by one with every program that XLA compiles; stays empty without JAX."""
     seen: list[str] = []
@@ -198,5 +216,11 @@ def measure_peak(job: dict, work: Work) -> dict:
     return {"measures": {"peak": peak(), "peak beyond imports and data": peak() - before}, "losses": [result]}
 
 
-REPEATED = {"fit": repeat_fit, "steps": repeat_steps, "predict": repeat_predict, "fresh": repeat_fresh}
+REPEATED = {
+    "fit": repeat_fit,
+    "steps": repeat_steps,
+    "on-batch": repeat_on_batch,
+    "predict": repeat_predict,
+    "fresh": repeat_fresh,
+}
 ONCE = {"first": measure_first, "sizes": measure_sizes, "memory": measure_memory, "peak": measure_peak}

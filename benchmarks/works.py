@@ -140,6 +140,12 @@ WORKS = (
         bars=(Bar("build and fit", "keras-jax", 1), Bar("peak of memory", "keras-jax", 1)),
     ) for net in APPLICATIONS),
     Work(
+        "on-batch", "one batch of 28 at a time by 34-34-1: `train_on_batch`, `test_on_batch`, `fit`", "on-batch", "tabular",
+        samples=28, batch=28, epochs=1, repeats=300, implementations=KERAS_API,
+        measures=(("train_on_batch", "ms"), ("test_on_batch", "ms"), ("fit of one batch", "ms")),
+        bars=tuple(Bar(name, "keras-jax", 1) for name in ("train_on_batch", "test_on_batch", "fit of one batch")),
+    ),
+    Work(
         "predict-mlp", "`predict` of one sample, 784-512-10", "predict", "mlp", repeats=100,
         measures=(("call", "ms"),), bars=(Bar("call", limit=0.2), Bar("call", "keras-jax", 4)),
     ),
