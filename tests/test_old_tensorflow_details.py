@@ -562,3 +562,13 @@ def test_the_type_of_a_variable_is_copied_as_its_name():
     assert kind == tf.float32 == kind.base_dtype
     for copied in (copy.deepcopy({"dtype": kind})["dtype"], pickle.loads(pickle.dumps(kind))):
         assert copied == "float32" and type(copied) is str
+
+
+def test_a_generator_that_begins_anew():
+    generator, other = tf.random.Generator.from_seed(3), tf.random.Generator.from_seed(5)
+    first = [generator.normal([2]).numpy() for _ in range(2)]
+    other.reset_from_seed(3)
+    np.testing.assert_array_equal([other.normal([2]).numpy() for _ in range(2)], first)
+    other.reset_from_seed(3)
+    other.skip(1)
+    np.testing.assert_array_equal(other.normal([2]).numpy(), first[1])

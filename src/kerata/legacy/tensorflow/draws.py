@@ -250,6 +250,14 @@ class Generator:
     def from_non_deterministic_state(cls, alg: object = None) -> "Generator":
         return cls()
 
+    def reset_from_seed(self, seed: SupportsInt) -> None:
+        """Begins where a new generator of the seed begins."""
+        self._generator.state.store(random.SeedGenerator(int(seed)).state)
+
+    def skip(self, delta: SupportsInt) -> None:
+        """Leaves out what so many draws would have given."""
+        self._generator.state.store(self._generator.state.value + jnp.asarray([0, int(delta)], "uint32"))
+
     def truncated_normal(
         self,
         shape: Ints,
