@@ -72,7 +72,7 @@ def test_the_divergence_by_name_is_that_of_probabilities():
 
 
 def test_it_is_one_program_of_a_built_in_step():
-    from kerata.training.prepare import prepare
+    from kerata.training.kept import prepare
 
     model = distiller(kerata, several(kerata))
     made = prepare(model, (X[:8], Y[:8], None), "fit")

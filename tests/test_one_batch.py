@@ -8,7 +8,7 @@ import pytest
 
 import kerata
 from kerata import layers
-from kerata.training import kept, on_batch
+from kerata.training import kept
 from kerata.training import prepare as prepare_module
 
 STREAM = np.random.default_rng(0)
@@ -20,8 +20,7 @@ def built(monkeypatch):
     """How many batches came that something had to be prepared for."""
     made = []
     prepare = prepare_module.build_for
-    for place in (on_batch, kept):
-        monkeypatch.setattr(place, "build_for", lambda *args: (made.append(1), prepare(*args))[1])
+    monkeypatch.setattr(kept, "build_for", lambda *args: (made.append(1), prepare(*args))[1])
     return made
 
 

@@ -15,7 +15,7 @@ from kerata.data.samples import Data, Samples
 from kerata.data.sources import Batches, check_endless, standardize_source
 from kerata.training.feeds import first_batch, make_feed
 from kerata.training.host import through_host
-from kerata.training.kept import prepare_again
+from kerata.training.kept import prepare
 from kerata.training.once import compute_once
 from kerata.training.runs import Run
 from kerata.training.step_methods import reading_of
@@ -37,7 +37,7 @@ def evaluation(
     """
     check_endless(source, steps, "evaluate", "steps")
     batch, source = first_batch(source.of_steps(steps) if isinstance(source, Batches) else source, batch_size)
-    prepared = prepare_again(model, batch, "evaluate", source, training=False)
+    prepared = prepare(model, batch, "evaluate", source, training=False)
     once = compute_once(prepared, source, batch, batch_size, times, steps=steps)
     if once is not None:
         return Run(*once[:2], np.zeros(2, np.uint32), "test")

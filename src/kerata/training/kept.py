@@ -30,29 +30,37 @@ from kerata.training.trained import TrainedModel
 MOST_FORMS = 8
 
 
-def prepare_again(
+def prepare(
     model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
 ) -> Prepared:
-    """As `prepare`; from the third time on without looking at all of the model again, if it is what it was."""
+    """A compiled model made ready for data; from the third time on without looking at all of it again, if it is what it was.
+
+    Args:
+        model: the model.
+        batch: (x, y, sample_weight) of some samples.
+        method: what is to be done with it, for messages.
+        source: all of the data, where it is at hand.
+        training: whether weights are to be updated.
+    """
     return build_again(model, batch, method, source, training)()
 
 
 def build_again(
     model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
 ) -> Callable[[], Prepared]:
-    """As `build_for`, likewise; gives what prepares the model that is built."""
+    """The same in two parts: builds the model, and gives what prepares it."""
     kept = find_kept(model, batch, method, training)
     if kept is not None:
         kept.check(*(source.tree if isinstance(source, Samples) else batch))
         return lambda: kept.prepared
     outputs = build_for(model, batch, method, source)
 
-    def prepare() -> Prepared:
+    def finish() -> Prepared:
         prepared = prepare_built(model, training)
         keep(prepared, batch, method, outputs)
         return prepared
 
-    return prepare
+    return finish
 
 
 def find_kept(model: TrainedModel, batch: Batch, method: str, training: bool) -> "Kept | None":
@@ -62,20 +70,19 @@ def find_kept(model: TrainedModel, batch: Batch, method: str, training: bool) ->
     return kept if kept is not None and kept.stands else None
 
 
-def keep(prepared: Prepared, batch: Batch, method: str, outputs: Tensors) -> "Kept | None":
+def keep(prepared: Prepared, batch: Batch, method: str, outputs: Tensors) -> None:
     """Keeps what was prepared, the second time for data of a form: the first often is the only one."""
     form = form_of(batch, method, prepared.plan.training)
     known = compilation_of(prepared.model, method).kept
     if form is None or runs_stepwise(prepared.model):
-        return None
-    if form not in known:
-        if len(known) >= MOST_FORMS:
-            known.clear()
-        known[form] = None
-        return None
-    found = Kept(prepared, batch, method, outputs)
-    known[form] = found if found.unchanged.can_tell else None
-    return known[form]
+        return
+    if form in known:
+        found = Kept(prepared, batch, method, outputs)
+        known[form] = found if found.unchanged.can_tell else None
+        return
+    if len(known) >= MOST_FORMS:
+        known.clear()
+    known[form] = None
 
 
 def form_of(batch: Batch, method: str, training: bool) -> Hashable:

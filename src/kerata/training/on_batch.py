@@ -13,8 +13,8 @@ from kerata.data.samples import Samples
 from kerata.engine.random import make_key
 from kerata.engine.types import AnyArray
 from kerata.training.feeds import DeviceFeed, empty, make_feed
-from kerata.training.kept import Kept, find_kept, keep
-from kerata.training.prepare import Prepared, build_for, prepare_built
+from kerata.training.kept import Kept, find_kept, prepare
+from kerata.training.prepare import Prepared
 from kerata.training.runs import Run
 from kerata.training.trained import TrainedModel
 
@@ -38,9 +38,7 @@ def run_of_batch(model: TrainedModel, samples: Samples, training: bool) -> Run:
             memory.write(samples)
             return run_over(kept.prepared, memory.feed)
         return run_over(kept.prepared, feed_of(kept.prepared, samples))
-    outputs = build_for(model, samples.tree, method)
-    prepared = prepare_built(model, training)
-    keep(prepared, samples.tree, method, outputs)
+    prepared = prepare(model, samples.tree, method, training=training)
     return run_over(prepared, feed_of(prepared, samples))
 
 

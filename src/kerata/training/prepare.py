@@ -94,22 +94,6 @@ class Prepared:
         return known[key] is None
 
 
-def prepare(
-    model: TrainedModel, batch: Batch, method: str, source: Samples | Batches | None = None, training: bool = True
-) -> Prepared:
-    """A compiled model made ready for some data.
-
-    Args:
-        model: the model.
-        batch: (x, y, sample_weight) of some samples.
-        method: what is to be done with it, for messages.
-        source: all of the data, where it is at hand.
-        training: whether weights are to be updated.
-    """
-    build_for(model, batch, method, source)
-    return prepare_built(model, training)
-
-
 def prepare_built(model: TrainedModel, training: bool = True) -> Prepared:
     """A model that is built for its data, prepared: as it was before, or anew where it has changed since."""
     made = compilation_of(model, "fit")
@@ -155,7 +139,10 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     What can be told of the data before anything is compiled is told here, of all samples where they are at hand.
 
     Args:
-        model, batch, method, source: as of `prepare`.
+        model: the model.
+        batch: (x, y, sample_weight) of some samples.
+        method: what is to be done with it, for messages.
+        source: all of the data, where it is at hand.
     """
     made = compilation_of(model, method)
     for step in ("train_step", "test_step"):

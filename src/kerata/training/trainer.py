@@ -301,7 +301,7 @@ class Trainer(StepMethods):
         if steps_per_epoch is not None and isinstance(source, Batches) and steps_per_epoch != source.length:
             source = repeat_batches(source, steps_per_epoch)
         batch, source = first_batch(source, size)
-        prepare = build_again(self, batch, "fit", source)
+        finish = build_again(self, batch, "fit", source)
         held_out = validation_data if held_out is None else held_out
         times = max(epochs - initial_epoch, 0) if cache_frozen else 1
         validation = make_validation(self, held_out, validation_batch_size or size, validation_steps, validation_freq, times)
@@ -310,7 +310,7 @@ class Trainer(StepMethods):
         if shuffle and isinstance(source, Batches) and source.order is not None:
             source.order.seed = order_seed
         # A validation may have built what was not there; whoever is called at each batch may change weights there.
-        prepared, watched = prepare() if validation is None else prepare_built(self), given.needs_batches("train")
+        prepared, watched = finish() if validation is None else prepare_built(self), given.needs_batches("train")
         once = None if watched else compute_once(prepared, source, batch, size, times, bool(shuffle), steps_per_epoch)
         if once is None:
             feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)

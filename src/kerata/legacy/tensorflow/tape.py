@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from kerata.base.blocks import ambient
+from kerata.base.blocks import Within, ambient
 from kerata.base.checks import message
 from kerata.engine.numbers import ASKING
 from kerata.engine.scope import in_scope
@@ -44,37 +44,19 @@ def tapes() -> list["GradientTape"]:
     return getattr(_local, "tapes", None) or []
 
 
-@contextlib.contextmanager
-def noting_nothing() -> Iterator[None]:
+def noting_nothing() -> Within:
     """Within the block no tape records, and variables give plain arrays."""
-    before, inside = getattr(_local, "tapes", None), getattr(_local, "inside", False)
-    _local.tapes, _local.inside = [], True
-    try:
-        yield
-    finally:
-        _local.tapes, _local.inside = before, inside
+    return Within(_local, tapes=[], inside=True)
 
 
-@contextlib.contextmanager
-def inside(own: bool) -> Iterator[None]:
+def inside(own: bool) -> Within:
     """Within the block it is Kerata's code that computes, or a person's."""
-    before = getattr(_local, "inside", False)
-    _local.inside = own
-    try:
-        yield
-    finally:
-        _local.inside = before
+    return Within(_local, inside=own)
 
 
-@contextlib.contextmanager
-def as_graph(is_so: bool) -> Iterator[None]:
+def as_graph(is_so: bool) -> Within:
     """Within the block TensorFlow would have had a graph, as in a `tf.function`, or computed at once."""
-    before = getattr(_local, "graph", None)
-    _local.graph = is_so
-    try:
-        yield
-    finally:
-        _local.graph = before
+    return Within(_local, graph=is_so)
 
 
 def is_graph() -> bool:
@@ -87,15 +69,9 @@ class StaysPython(Exception):
     """A function is no program, since something that it does must be done each time."""
 
 
-@contextlib.contextmanager
-def tracing_whole() -> Iterator[None]:
+def tracing_whole() -> Within:
     """Within the block a function under `tf.function` is traced, to become a program."""
-    before = getattr(_local, "whole", False)
-    _local.whole = True
-    try:
-        yield
-    finally:
-        _local.whole = before
+    return Within(_local, whole=True)
 
 
 def needs_python(what: str) -> None:
