@@ -49,6 +49,11 @@ class Recent(Generic[T]):
         while len(self._entries) > self._capacity:
             self._entries.popitem(last=False)
 
+    def drop(self, count: int) -> None:
+        """Forgets some entries, those that were not used for longest."""
+        for _ in range(min(count, len(self._entries))):
+            self._entries.popitem(last=False)
+
     def clear(self) -> None:
         """Forgets everything."""
         self._entries.clear()

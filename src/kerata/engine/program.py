@@ -28,6 +28,7 @@ from kerata.engine.disk import not_written, use_program_cache
 from kerata.engine.effort import BRIEF, BY_LIBRARY, Weight, convolved, gains
 from kerata.engine.outside import Following, Given, Renewed, following, warn_of_kept
 from kerata.engine.placement import HERE, Placement
+from kerata.engine.room import Room, drop_held
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.engine.variable import Reads, Variable, noting_reads
 from kerata.kernels import library
@@ -99,6 +100,17 @@ def forget_programs() -> None:
         _by_structure.clear()
         _by_text.clear()
         _findings.clear()
+        drop_held()
+
+
+def _forget_some(whole: bool) -> None:
+    """Drops those that were not used for longest, or all."""
+    with _lock:
+        for table in (_by_structure, _by_text):
+            table.drop(len(table) if whole else len(table) // 2)
+
+
+_room = Room(_forget_some)
 
 
 def findings_of(structure: Hashable | None, kind: Callable[[], T], *more: Hashable) -> T:
@@ -297,6 +309,7 @@ def _find_by_text(wanted: Wanted, what: Traced) -> Compiled:
             forget_lowerings()
             if time.perf_counter() - began > LONG_COMPILING:
                 give_back()
+            _room.after(time.perf_counter() - began)
         with _lock:
             counts["compiled"] += digest not in _by_text
             _by_text.keep(digest, program)

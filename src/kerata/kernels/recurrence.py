@@ -25,7 +25,7 @@ from jax import Array, lax
 from kerata.kernels.compiler import prefers_fast_form
 from kerata.kernels.gradients import own_gradient
 from kerata.kernels.maxima import within
-from kerata.kernels.typed import dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, scan
+from kerata.kernels.typed import at_once, dynamic_index_in_dim, dynamic_update_index_in_dim, eval_shape, fori_loop, scan
 
 # What may be left out.
 Maybe: TypeAlias = Array | None
@@ -208,6 +208,7 @@ def _part(values: Array, first: int, last: int, units: int) -> Array:
 # --- The plain form: the formulas, differentiated by JAX.
 
 
+@at_once("form")
 def _plain(
     form: Form, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
 ) -> tuple[Array, States]:
@@ -495,6 +496,7 @@ def _fast_forward(
     return (outputs, new_states), Residuals(hidden, saved, x, kernel, recurrent, bias, mask, scale)
 
 
+@at_once("form", "keep")
 def _loop_forward(
     form: Form, keep: bool, x: Array, states: States, kernel: Array, recurrent: Array, bias: Maybe, mask: Maybe, scale: Maybe
 ) -> tuple[Maybe, States, Maybe, Arrays]:
@@ -541,6 +543,7 @@ def _loop_forward(
     return outputs, states, hidden, stacks
 
 
+@at_once("form")
 def _fast_backward(form: Form, residuals: Residuals, grads: tuple[Maybe, States]) -> tuple[Array | States | None, ...]:
     hidden, saved, x, kernel, recurrent, bias, mask, scale = residuals
     doutputs, dstates = grads

@@ -5,6 +5,7 @@ The checks of types know everything from here on; this file alone takes JAX's wo
 # pyright: basic
 
 import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
@@ -221,6 +222,24 @@ def scan(
 ) -> tuple[C, Y]:
     """`jax.lax.scan`."""
     return lax.scan(step, init, xs, length, reverse, unroll)
+
+
+def scan_in_python(step: Callable[[C, X], tuple[C, Y]], init: C, xs: X, *, reverse: bool = False) -> tuple[C, Y]:
+    """`scan`, a call of `step` for each turn, which sees numbers where there are any.
+
+    >>> total, sums = scan_in_python(lambda total, x: (total + x, total + x), 0.0, jnp.arange(4.0))
+    >>> float(total), sums.tolist()
+    (6.0, [0.0, 1.0, 3.0, 6.0])
+    """
+    length = len(jax.tree.leaves(xs)[0])
+    if not length:
+        return scan(step, init, xs, reverse=reverse)
+    carry, rows = init, list[Y]()
+    for place in reversed(range(length)) if reverse else range(length):
+        carry, row = step(carry, jax.tree.map(operator.itemgetter(place), xs))
+        rows.append(row)
+    stacked: Y = jax.tree.map(lambda *found: jnp.stack(found), *(reversed(rows) if reverse else rows))
+    return carry, stacked
 
 
 def parts_of_scan(params: Mapping[str, Any], operands: Sequence[X]) -> tuple[list[X], list[X], list[X]]:

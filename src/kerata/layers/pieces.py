@@ -34,6 +34,8 @@ KINDS = ("mask", "logits")
 class Whole(Protocol):
     """A layer, as far as its call is a piece."""
 
+    loops: bool
+
     @property
     def variables(self) -> list[Variable]: ...
     def _flatten_layers(self) -> list[Any]: ...
@@ -45,8 +47,16 @@ def in_pieces(pieces: Pieces | None) -> Within:
 
 
 def as_asked(python: bool) -> Within:
-    """Within the block, batches run as Python because `compile(run_eagerly=True)` asked for it; with False they do not."""
+    """Within the block, batches run as Python because `compile(run_eagerly=True)` asked for it; with False they do not.
+
+    Who asks for Python looks into layers too, but for built-in ones that loop over steps: JAX would compile those in each call.
+    """
     return Within(_local, asked=python)
+
+
+def is_python() -> bool:
+    """Whether what runs now is a step that runs as Python, and no call of a layer that is a program."""
+    return getattr(_local, "pieces", None) is not None
 
 
 def runs_as_asked() -> bool:
@@ -59,6 +69,8 @@ def piece_of(layer: Whole, call: Callable[..., Any], args: tuple[Any, ...], kwar
     pieces: Pieces | None = getattr(_local, "pieces", None)
     scope = current_scope()
     if pieces is None or scope is None or scope.valid is not None or scope.shapes_alone:
+        return None
+    if runs_as_asked() and not layer.loops:
         return None
     structure = structure_of(layer)
     if structure is None or any(getattr(getattr(one, "_graph", None), "beside", None) for one in layer._flatten_layers()):

@@ -15,7 +15,9 @@ from kerata.engine.module import Look
 from kerata.engine.types import Array
 from kerata.engine.variable import Variable
 from kerata.kernels import recurrence
+from kerata.kernels.typed import is_traced, scan, scan_in_python
 from kerata.layers.layer import InputSpec, Layer, SkipOutputShape
+from kerata.layers.pieces import is_python
 from kerata.layers.recurrent_cells import (
     AnyCell,
     Cell,
@@ -178,7 +180,9 @@ class RNN(Layer, SkipOutputShape):
                 new = jax.tree.map(lambda n, s: jnp.where(_beside(keep, n), n, s), new, states)
             return (new, output), output
 
-        (states, last), outputs = lax.scan(step, (states, before), (steps, masks), reverse=self.go_backwards)
+        # Code of a user's own may want numbers, and JAX would compile the loop in each call.
+        over_steps = scan_in_python if is_python() and not is_traced() else scan
+        (states, last), outputs = over_steps(step, (states, before), (steps, masks), reverse=self.go_backwards)
         if self.go_backwards:
             outputs = jnp.flip(outputs, 0)
         return jnp.swapaxes(outputs, 0, 1), last, states

@@ -1,6 +1,5 @@
 """Models: layers that can be trained, saved and described."""
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -283,7 +282,6 @@ class Functional(Model):
     """What `Model(inputs, outputs)` makes: a model that is a graph of layers."""
 
 
-@functools.lru_cache(maxsize=256)
 def has_own_build(model: Model) -> bool:
     """Whether a class of a model says itself how it is built; one that `passes_on` does something beside that."""
     makers = (cls for cls in type(model).__mro__ if "build" in vars(cls))

@@ -16,6 +16,7 @@ from kerata.data.samples import Samples
 from kerata.engine import program
 from kerata.engine.placement import Placement
 from kerata.engine.random import make_key, seeded, seeded_wholly
+from kerata.engine.room import Programs
 from kerata.engine.types import Array, Described, Tree
 from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
@@ -196,7 +197,7 @@ class Group:
         # (place of a weight, place of its average) of those that become their averages after training.
         averages = [working.optimizer_state.find(("average", v)) for v in self.plan.trainable] if working.use_ema else []
         self.averages = [(i, places[id(v)][1]) for i, v in enumerate(averages) if v is not None]
-        self.programs: dict[Any, Any] = {}
+        self.programs = Programs()
         self.validates = self.selects = self.ragged = self.held_ragged = self.weighs = False
         # Whether some members have fewer batches than others.
         self.uneven = self.held_uneven = False
@@ -335,7 +336,8 @@ class Group:
         if found is not None:
             return found
         with self.lock:
-            if key not in self.programs:
+            found = self.programs.get(key)
+            if found is None:
                 plan = self.plan if mode == "train" else self.test_plan
 
                 def make() -> Callable[..., Any]:
@@ -344,11 +346,11 @@ class Group:
                 began = time.perf_counter()
                 weak = (1,) if mode == "train" else ()
                 many, at = shard.width > 1, shard.placement
-                self.programs[key] = program.obtain(
+                self.programs[key] = found = program.obtain(
                     name, self.structure, make, args, donate=(0,), weak=weak, many=many, placement=at, brief=brief
                 )
                 self.compile_seconds += time.perf_counter() - began
-            return self.programs[key]
+            return found
 
     # Members' states
 

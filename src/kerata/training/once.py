@@ -23,6 +23,7 @@ from kerata.data.samples import Samples
 from kerata.data.sources import Batches, Rows
 from kerata.engine import program
 from kerata.engine.program import findings_of
+from kerata.engine.room import Programs
 from kerata.engine.rows import CHANGES, KEPT, SAMPLES, STAYS, Cut, cut
 from kerata.engine.types import AnyArray, Array, HostArray, Tree
 from kerata.engine.variable import noting_reads
@@ -317,7 +318,7 @@ def compute_once(
             feed = StreamFeed(numbered_batches(once, source, data), steps, masked, True, prepared.placement)
     except Missing:
         return None
-    return dataclasses.replace(prepared, plan=rest, programs={}), feed, once.sentence
+    return dataclasses.replace(prepared, plan=rest, programs=Programs()), feed, once.sentence
 
 
 def frozen_variables(plan: Plan) -> set[int]:

@@ -22,6 +22,7 @@ from kerata.engine.hyper import Hypers
 from kerata.engine.mistakes import Blame
 from kerata.engine.placement import HERE
 from kerata.engine.random import global_seed_generator
+from kerata.engine.room import Programs
 from kerata.engine.scope import Scope
 from kerata.engine.structure import count_changes, structure_of
 from kerata.engine.symbolic import SymbolicTensor
@@ -61,7 +62,7 @@ class Predictor:
         self.model = model
         self.placement = HERE
         self.variables: list[Variable] | None = None
-        self.programs: dict[Any, Any] = {}
+        self.programs = Programs()
         self.changes = count_changes()
         # Whether a program could not be made.
         self.stepwise = False

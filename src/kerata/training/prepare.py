@@ -20,6 +20,7 @@ from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
 from kerata.engine.program import findings_of
+from kerata.engine.room import Programs
 from kerata.engine.structure import Structure, count_changes, structure_of
 from kerata.engine.symbolic import SymbolicTensor, Tensors
 from kerata.engine.types import Tree
@@ -53,7 +54,7 @@ class Prepared:
     model: TrainedModel
     plan: Plan
     structure: Structure | None
-    programs: dict[Any, Any] = field(default_factory=dict)
+    programs: Programs = field(default_factory=Programs)
     placement: Placement = HERE
 
     @property

@@ -261,10 +261,9 @@ class Run:
             except Exception as error:
                 hand_on(error)
                 go_on_stepwise(model, METHODS[self.mode], error)
-        # Who asks for Python looks into layers too.
-        pieces = None if model.run_eagerly else self.prepared.programs.setdefault("pieces", {})
+        pieces = self.prepared.programs.setdefault("pieces", {})
         form = (chunk.batch_size, chunk.masked, chunk.kind, chunk.epochs)
-        run = make_stepwise(self.step, self.plan.reset, *form, pieces)
+        run = make_stepwise(self.step, self.plan.reset, *form, pieces, model.run_eagerly)
         return run, (state | (self.extra or {}), *given)
 
     def _arguments(self) -> tuple[dict[str, Any], Any]:

@@ -74,11 +74,12 @@ def make_stepwise(
     masked: bool,
     kind: str,
     epochs: int,
-    pieces: Pieces | None,
+    pieces: Pieces,
+    asked: bool,
 ) -> Callable[..., Any]:
     """`engine.program.make_advance`, as Python: (state, constants, key, feed, cursor) -> (state, results).
 
-    `pieces` keeps the programs of layers; with `None` they run as Python as well.
+    `pieces` keeps the programs of layers, and `asked` says whether `compile(run_eagerly=True)` is why it is Python.
     """
     fed: Callable[..., Any] = make_fed_step(step, batch_size, masked, kind)
 
@@ -92,7 +93,7 @@ def make_stepwise(
             if number > first or fresh:
                 state = reset(state)
             for index in range(start if number == first else 0, stop):
-                with in_pieces(pieces), as_asked(pieces is None):
+                with in_pieces(pieces), as_asked(asked):
                     state = fed(state, *given, np.int32(number), np.int32(offset + index * batch_size))
                 forget_lowerings()
             rows[number] = np.asarray(step.results(state)["numbers"])
