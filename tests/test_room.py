@@ -88,6 +88,25 @@ def test_a_model_that_is_gone_takes_what_it_holds_along(name, use):
     assert [one() for one in seen] == [None, None]
 
 
+def test_a_class_of_ones_own_takes_what_it_closes_over_along():
+    def make():
+        table = jax.numpy.asarray(X[0])
+
+        class Scaled(Layer):
+            def call(self, x):
+                return x * table
+
+        model = around(Scaled())
+        model.compile("sgd", "mse")
+        model.fit(X, Y, verbose=0)
+        search.cross_validate(model, X, Y, cv=2, verbose=0)
+        return weakref.ref(Scaled), weakref.ref(table)
+
+    seen = make()
+    gc.collect()
+    assert [one() for one in seen] == [None, None]
+
+
 @pytest.mark.skipif(not share_of_maps(), reason="the system does not count maps of memory")
 def test_maps_are_counted():
     with open("/proc/self/maps") as file, open("/proc/sys/vm/max_map_count") as most:

@@ -1,10 +1,41 @@
-"""A table of what was used lately."""
+"""Tables of what was used lately, and of what is there."""
 
+import functools
+import weakref
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
+K = TypeVar("K")
 T = TypeVar("T")
+
+
+def while_there(function: Callable[[K], T]) -> Callable[[K], T]:
+    """Like `functools.cache`, for classes and functions of a user's: neither they nor what they close over are kept alive.
+
+    Args:
+        function: of one class or function, which its results do not hold.
+
+    >>> @while_there
+    ... def name_of(cls):
+    ...     print("looked")
+    ...     return cls.__name__
+    >>> name_of(Recent), name_of(Recent)
+    looked
+    ('Recent', 'Recent')
+    """
+    found: weakref.WeakKeyDictionary[K, T] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def find(key: K) -> T:
+        try:
+            return found[key]
+        except KeyError:
+            pass
+        found[key] = value = function(key)
+        return value
+
+    return find
 
 
 class Recent(Generic[T]):

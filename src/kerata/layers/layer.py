@@ -14,6 +14,7 @@ from kerata.activations import softmax
 from kerata.base import registry
 from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, message
 from kerata.base.config import dtype_policy
+from kerata.base.recent import while_there
 from kerata.dialects import hint
 from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
@@ -570,7 +571,7 @@ def _name_layer(layer: Layer, args: tuple, error: Exception) -> None:
     explain(error, owner, f"In call() of {owner}, on inputs of shape {said}.", {"inputs of shape": Said(said)})
 
 
-@functools.lru_cache(maxsize=1024)
+@while_there
 def _is_built_from_the_start(cls: type) -> bool:
     """Whether there is nothing to build: Kerata's layers without weights, and what is derived from them without a `build`."""
     return cls.build is Layer.build and any(  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """What can be read off a layer's methods: their parameters, the signature of `call`, and the shapes that it is given."""
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypedDict
@@ -9,6 +8,7 @@ import numpy as np
 
 from kerata.base.arguments import Binding, binding
 from kerata.base.checks import message
+from kerata.base.recent import while_there
 from kerata.base.types import DTypeLike, PartialShape, PartialShapeLike, like_sequence
 from kerata.engine.policy import PolicyLike
 from kerata.engine.symbolic import SymbolicTensor, Tensors
@@ -35,7 +35,7 @@ class Parameters:
         return self.order[name]
 
 
-@functools.lru_cache(maxsize=1024)
+@while_there
 def _parameters_of(function: Callable[..., Any]) -> Parameters:
     return Parameters(function)
 
@@ -45,7 +45,7 @@ def call_parameters(cls: type) -> Parameters:
     return _parameters_of(cls.call)  # type: ignore[attr-defined]
 
 
-@functools.lru_cache(maxsize=1024)
+@while_there
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     signature = inspect.signature(function)
     if "training" in signature.parameters or any(
@@ -60,7 +60,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
     return signature.replace(parameters=[*signature.parameters.values(), *extra])
 
 
-@functools.lru_cache(maxsize=1024)
+@while_there
 def _binding(function: Callable[..., Any]) -> Binding:
     return binding(_signature(function))
 
@@ -116,7 +116,7 @@ def shapes_to_build(layer: Callee, shapes: dict[str, Any]) -> tuple[list[Any], d
     return [], {name: shapes[name] for name in names if name in shapes}
 
 
-@functools.lru_cache(maxsize=1024)
+@while_there
 def _names(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[1:]
 

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from kerata.base.recent import while_there
 from kerata.engine.module import PLAIN, Module
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
@@ -224,7 +225,7 @@ def is_same(item: object, usual: object) -> bool:
     return type(item) in PLAIN and type(item) is type(usual) and item == usual
 
 
-@functools.cache
+@while_there
 def defaults_of(cls: type) -> dict[str, object]:
     """The defaults of a constructor."""
     return {name: one.default for name, one in inspect.signature(cls).parameters.items()}

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kerata.base.recent import while_there
 from kerata.engine.homes import INSTALLED, PYTHON, is_users
 from kerata.engine.hyper import declared_hyperparameters, holds_number
 from kerata.engine.module import PLAIN, Module
@@ -199,7 +200,7 @@ WAYS: dict[type | tuple[type, ...], Callable[[Sight, Any], None]] = {
 }
 
 
-@functools.lru_cache(maxsize=4096)
+@while_there
 def way_to_look(kind: type) -> Callable[[Sight, Any], None] | None:
     """How the parts of things of a class are looked at; `None` where there are none to look at."""
     found = next((way for kinds, way in WAYS.items() if issubclass(kind, kinds)), None)
