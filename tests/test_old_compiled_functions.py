@@ -312,12 +312,17 @@ def run(case, as_python):
         tf.config.run_functions_eagerly(False)
 
 
+def kinds_of(step):
+    """What there is for each kind of arguments: a program, or how long there has been none."""
+    return [type(one).__name__ for table in (step._programs.kinds, step._programs.holding) for one in table.values()]
+
+
 def same(case):
     (expected, _), (found, step) = run(case, True), run(case, False)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=1e-5)
-    return [type(one).__name__ for one in step._programs.kinds.values()]
+    return kinds_of(step)
 
 
 @pytest.mark.parametrize("case", BECOME, ids=lambda case: case.__name__)
@@ -581,7 +586,7 @@ def test_a_program_follows_what_stands_around_it(make):
     function, change = make()
     step = tf.function(function)
     assert [float(step(tf.constant([2.0]))) for _ in range(4)] == [2.0] * 4
-    assert "Program" in [type(one).__name__ for one in step._programs.kinds.values()]
+    assert "Program" in kinds_of(step)
     change(3.0)
     assert [float(step(tf.constant([2.0]))) for _ in range(4)] == [6.0] * 4
     change(1.0)
@@ -599,7 +604,7 @@ def test_layers_that_are_frozen_between_calls_stay():
         step(x, y)
     for w, before in zip((*model.layers[0].weights, *model.layers[1].weights), frozen, strict=True):
         np.testing.assert_array_equal(w.numpy(), before)
-    assert [type(one).__name__ for one in step._programs.kinds.values()] == ["Program"] * 2
+    assert kinds_of(step) == ["Program"] * 2
 
 
 def test_counters_that_no_code_of_the_function_asks_for_change_no_program():
@@ -617,7 +622,7 @@ def test_counters_that_no_code_of_the_function_asks_for_change_no_program():
 
     trainer = Trainer()
     trainer.train()
-    assert [type(one).__name__ for one in trainer.step._programs.kinds.values()] == ["Program"]
+    assert kinds_of(trainer.step) == ["Program"]
 
 
 def test_numbers_and_variables_are_given_as_tensors():
@@ -672,7 +677,7 @@ def test_a_program_fits_whole_numbers_into_32_bits_or_is_not_used():
 
     for number in (1, 2, 3, 4, 2**40):
         assert step(tf.constant(number, tf.int64)).numpy().tolist() == [number]
-    assert [type(one).__name__ for one in step._programs.kinds.values()] == ["Program"]
+    assert kinds_of(step) == ["Program"]
 
 
 def test_a_method_and_its_object():
@@ -689,12 +694,11 @@ def test_a_method_and_its_object():
     for n in range(5):
         assert np.isclose(float(first.step(tf.constant(1.0))), 1 - 0.1 * (n + 1))
         assert np.isclose(float(second.step(tf.constant(1.0))), 1 - 0.3 * (n + 1))
-    kinds = first.step._programs.kinds
-    assert [type(one).__name__ for one in kinds.values()] == ["Program"]
+    assert kinds_of(first.step) == ["Program"]
     first.rate = 1.0
     assert np.isclose(float(first.step(tf.constant(1.0))), -0.5)
     seen = weakref.ref(first)
-    del first, kinds
+    del first
     gc.collect()
     assert seen() is None
 
@@ -719,3 +723,21 @@ def test_roundings_alone_are_told_from_another_number():
     assert not programs.is_near(one, one + np.float32(1e-3), one)
     assert programs.is_near(one + np.float32(2e-3), one + np.float32(1e-3), one, one + np.float32(1e-3))
     assert not programs.is_near(one, np.float32([1.0, np.nan]))
+
+
+def test_models_that_were_arguments_do_not_stay():
+    @tf.function
+    def step(model, x):
+        return model(x) + 1.0
+
+    x, seen = tf.constant([[1.0]]), []
+    for _ in range(12):
+        model = tfkeras2.Sequential([layers.Dense(1, input_shape=(1,))])
+        seen.append(weakref.ref(model))
+        found = [float(step(model, x)[0, 0]) for _ in range(4)]
+        assert np.allclose(found, float(model.get_weights()[0][0, 0]) + 1)
+    assert kinds_of(step) == ["Program"] * 8
+    del model
+    gc.collect()
+    # JAX holds the last one that was traced, or the first.
+    assert sum(one() is not None for one in seen) <= 9

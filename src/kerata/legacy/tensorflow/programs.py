@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.interrupts import hand_on
+from kerata.base.recent import Recent
 from kerata.engine.hyper import holds_number, noting_numbers
 from kerata.engine.module import Module
 from kerata.engine.scope import Scope, in_scope, noted
@@ -42,6 +43,8 @@ CALLS, SECONDS, LONG_SECONDS, LONG = 5, 0.5, 15.0, 0.05
 CHECKS = 2
 # Kinds of arguments of a function, and programs that are made anew since a number is none any more.
 KINDS, RENEWALS = 64, 3
+# Of those with models or optimizers among them, which their programs keep alive.
+HOLDING_KINDS = 8
 # How far a program's numbers may be from those of Python: of a change of a variable, of a number, of what is near zero.
 OF_CHANGE, OF_NUMBER, OF_ZERO = 1e-2, 1e-4, 1e-6
 # Roundings that are tried: some units in the last place of float32.
@@ -49,6 +52,8 @@ SHAKEN = 1e-6
 PLAIN = (type(None), bool, int, float, str, bytes)
 
 
+# The form of arguments, the kind of each, and what surrounds the function.
+Kind: TypeAlias = tuple[Hashable, tuple[tuple[Hashable, ...], ...], Hashable]
 # Arrays of the result, new values of the variables that change.
 Given: TypeAlias = tuple[list[Array], list[Array]]
 
@@ -83,6 +88,10 @@ class Waiting:
         return self.calls >= CALLS and self.seconds >= wanted
 
 
+class Never:
+    """In place of a program: the function stays Python."""
+
+
 class Programs:
     """A function of tensors, as Python and as programs.
 
@@ -94,18 +103,22 @@ class Programs:
         weak = isinstance(function, Weak)
         around = Surroundings(function.python_function, function.owner) if weak else Surroundings(function)
         self.function, self.surroundings = function, around
-        self.kinds: dict[Hashable, Program | Waiting | None] = {}
+        self.kinds: Recent[Program | Waiting | Never] = Recent(KINDS)
+        self.holding: Recent[Program | Waiting | Never] = Recent(HOLDING_KINDS)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         call = functools.partial(self.function, *args, **kwargs)
         if in_scope() or tapes() or inside_call() or is_traced() or (kind_and_held := self._kind_of(args, kwargs)) is None:
             return call()
         kind, held = kind_and_held
-        found = self.kinds.setdefault(kind, Waiting()) if len(self.kinds) < KINDS else self.kinds.get(kind)
+        kinds = self.holding if any(one[0] == "object" for one in kind[1]) else self.kinds
+        found = kinds.find(kind)
+        if found is None:
+            kinds.keep(kind, found := Waiting())
         if isinstance(found, Program) and not found.is_valid:
-            found = self.kinds[kind] = found.waiting
+            kinds.keep(kind, found := found.waiting)
             found.calls, found.seconds, found.renewals = 0, 0.0, found.renewals + 1
-        if found is None or (isinstance(found, Waiting) and found.renewals > RENEWALS):
+        if isinstance(found, Never) or (isinstance(found, Waiting) and found.renewals > RENEWALS):
             return call()
         if isinstance(found, Waiting) and not found.is_over:
             return found.run(call)
@@ -116,21 +129,23 @@ class Programs:
                 return call()
             return found(arrays)
         # It stays so if an error ends the call.
-        self.kinds[kind] = None
-        result, self.kinds[kind] = attempt(self.function, args, kwargs, found, held)
+        kinds.keep(kind, Never())
+        result, program = attempt(self.function, args, kwargs, found, held)
+        if program is not None:
+            kinds.keep(kind, program)
         return result
 
-    def _kind_of(self, args: tuple, kwargs: dict[str, object]) -> tuple[Hashable, list[object]] | None:
+    def _kind_of(self, args: tuple, kwargs: dict[str, object]) -> tuple[Kind, list[object]] | None:
         """What tells kinds of arguments apart, with what must be held for it; `None` where the function stays Python."""
         leaves, form = flatten((args, kwargs))
-        kinds = [kind_of(leaf) for leaf in leaves]
-        if None in kinds or not any(isinstance(leaf, (Tensor, Variable)) for leaf in leaves):
+        kinds = [kind for leaf in leaves if (kind := kind_of(leaf)) is not None]
+        if len(kinds) < len(leaves) or not any(isinstance(leaf, (Tensor, Variable)) for leaf in leaves):
             return None
         marks, held = self.surroundings.now([leaf for leaf in leaves if not isinstance(leaf, (Tensor, *PLAIN))])
         return (form, tuple(kinds), marks), held
 
 
-def kind_of(leaf: object) -> Hashable:
+def kind_of(leaf: object) -> tuple[Hashable, ...] | None:
     """The kind of an argument, or of a part of one; `None` for what no program takes."""
     if isinstance(leaf, Tensor):
         is_held = leaf.dtype == string or leaf.dtype.name in ("float64", "complex128") or noted(leaf, "mask") is not None
