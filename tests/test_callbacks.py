@@ -330,6 +330,36 @@ def test_checkpoints_by_epoch_and_by_batch(tmp_path):
     np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
+@pytest.mark.parametrize("size, together, every", [(16, 2, 2), (16, 3, 5), (33, 2, 3), (33, 3, 2), (7, 2, 5), (33, 1, 4)])
+def test_checkpoints_come_as_often_where_several_batches_are_one_call(size, together, every, tmp_path):
+    names = []
+    for library in (keras, kerata):
+        folder = tmp_path / library.__name__
+        folder.mkdir()
+        model = library.Sequential([library.Input((2,)), library.layers.Dense(1)])
+        model.compile("sgd", "mse", steps_per_execution=together)
+        path = folder / "{epoch}-{batch}.weights.h5"
+        callback = library.callbacks.ModelCheckpoint(str(path), save_weights_only=True, save_freq=every)
+        model.fit(np.ones((size, 2)), np.ones((size, 1)), batch_size=4, epochs=4, verbose=0, callbacks=[callback])
+        names.append(sorted(one.name for one in folder.iterdir()))
+    assert names[0] == names[1] != []
+
+
+def test_the_end_of_training_is_told_of_measures_alone():
+    model, seen = small(optimizer=kerata.optimizers.SGD(1.0)), []
+    model.fit(
+        X,
+        Y,
+        verbose=0,
+        callbacks=[
+            kerata.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+            kerata.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(sorted(logs))),
+            kerata.callbacks.LambdaCallback(on_train_end=lambda logs: seen.append(sorted(logs))),
+        ],
+    )
+    assert [name for name in seen[0] if name not in seen[1]] == ["learning_rate"]
+
+
 def test_a_schedule_is_used_and_recorded():
     model = small(optimizer=kerata.optimizers.SGD(1.0))
     falling = kerata.callbacks.LearningRateScheduler(lambda epoch: 0.1 / 10**epoch)

@@ -217,3 +217,12 @@ def test_a_server_that_is_not_there():
         make().fit(X, Y, verbose=0, callbacks=callbacks.RemoteMonitor("http://127.0.0.1:1"))
     with pytest.raises(ValueError, match=r"`root` must begin with http:// or https://\. Received: root='file:///etc'"):
         callbacks.RemoteMonitor("file:///etc")
+
+
+def test_backups_are_as_frequent_where_several_batches_are_one_call(tmp_path, monkeypatch):
+    backup, saved = callbacks.BackupAndRestore(tmp_path, save_freq=4, delete_checkpoint=False), []
+    monkeypatch.setattr(backup, "_save", lambda: saved.append(backup.epoch))
+    model = kerata.Sequential([kerata.Input((2,)), kerata.layers.Dense(1)])
+    model.compile("sgd", "mse", steps_per_execution=2)
+    model.fit(np.ones((16, 2)), np.ones((16, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[backup])
+    assert saved == [0, 0, 1, 1]

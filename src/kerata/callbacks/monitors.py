@@ -15,6 +15,7 @@ from kerata import ops
 from kerata.base.checks import check_choice, check_path, did_you_mean, message
 from kerata.base.display import say
 from kerata.callbacks.callback import Callback, Rated, added_logs, rated
+from kerata.callbacks.counting import EveryBatches
 
 # Measures of a user's own are told by their names: those that are better when larger, and when smaller.
 # Only whole words tell: "accident" is no accuracy.
@@ -316,7 +317,7 @@ class ModelCheckpoint(Monitor):
                 message("ModelCheckpoint", "`save_freq` must be 'epoch' or a number of batches", {"save_freq": save_freq})
             )
         self.save_freq: int | str = save_freq
-        self.batches, self.epoch = 0, 0
+        self.epoch = 0
         ending = ".weights.h5" if save_weights_only else ".keras"
         if not self.filepath.endswith(ending):
             what = "weights" if save_weights_only else "whole models"
@@ -325,6 +326,7 @@ class ModelCheckpoint(Monitor):
             )
         self.fields = read_fields(self.filepath)
         if isinstance(save_freq, int):
+            self.batches = EveryBatches(save_freq)
             # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
             self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
 
@@ -345,8 +347,7 @@ class ModelCheckpoint(Monitor):
         self.epoch = epoch
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.batches += 1
-        if isinstance(self.save_freq, int) and self.batches % self.save_freq == 0:
+        if self.batches.has_come(batch):
             self._save(logs, batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from kerata.base.checks import check_path, check_positive_int, message
 from kerata.base.orbax import import_orbax
+from kerata.callbacks.counting import EveryBatches
 from kerata.callbacks.monitors import Monitor
 
 
@@ -59,7 +60,7 @@ class OrbaxCheckpoint(Monitor):
         self.save_freq: int | str = save_freq
         self.max_to_keep, self.save_on_background = max_to_keep, save_on_background
         self.best: float | None = initial_value_threshold
-        self.batches, self.pending = 0, []
+        self.pending = []
         self.orbax, self.multihost = import_orbax()
         training = self.orbax.training
         kept = None if max_to_keep is None else training.preservation_policies.LatestN(max_to_keep)
@@ -82,13 +83,13 @@ class OrbaxCheckpoint(Monitor):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         # A model that was loaded goes on counting where it was.
-        self.batches = 0 if self.model.optimizer is None else int(self.model.optimizer.iterations)
-        self.began = self.batches
+        self.began = 0 if self.model.optimizer is None else int(self.model.optimizer.iterations)
+        if isinstance(self.save_freq, int):
+            self.batches = EveryBatches(self.save_freq)
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.batches += 1
-        if isinstance(self.save_freq, int) and (self.batches - self.began) % self.save_freq == 0:
-            self._save(self.batches, logs)
+        if self.batches.has_come(batch):
+            self._save(self.began + self.batches.count, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.save_freq == "epoch":

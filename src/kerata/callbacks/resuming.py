@@ -8,6 +8,7 @@ from typing import Any
 from kerata.base.checks import check_path, message
 from kerata.base.refusals import FileError
 from kerata.callbacks.callback import Callback
+from kerata.callbacks.counting import EveryBatches
 
 
 class BackupAndRestore(Callback):
@@ -45,8 +46,9 @@ class BackupAndRestore(Callback):
         self.backup_dir = check_path(self, backup_dir, "backup_dir")
         self.save_freq: int | str = save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
-        self.epoch, self.batches = 0, 0
-        if save_freq != "epoch":
+        self.epoch = 0
+        if isinstance(save_freq, int):
+            self.batches = EveryBatches(save_freq)
             # Defined on the instance, so that a backup an epoch does not slow the loop to single batches.
             self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
 
@@ -75,8 +77,7 @@ class BackupAndRestore(Callback):
             self._save()
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.batches += 1
-        if isinstance(self.save_freq, int) and self.batches % self.save_freq == 0:
+        if self.batches.has_come(batch):
             self._save()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -9,6 +9,7 @@ from kerata import callbacks
 from kerata.backend import get_value, set_value
 from kerata.base.checks import message
 from kerata.callbacks.callback import Rated
+from kerata.callbacks.counting import EveryBatches
 from kerata.engine.variable import Variable
 from kerata.legacy.files import save_model, save_weights
 from kerata.legacy.history import AliasDict, OldHistory, twin_of
@@ -70,10 +71,11 @@ class ModelCheckpoint(Callback):
         self.epochs_since_last_save = 0
         up = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.startswith("fmeasure")))
         self.sign, self.best = (1.0, -float("inf")) if up else (-1.0, float("inf"))
-        self.save_freq, self.epoch, self.batches = save_freq, 0, 0
+        self.save_freq, self.epoch = save_freq, 0
         if save_freq != "epoch":
             if not isinstance(save_freq, int) or save_freq < 1:
                 raise ValueError(message(self, "`save_freq` must be 'epoch' or a number of batches", {"save_freq": save_freq}))
+            self.batches = EveryBatches(save_freq)
             # Defined on the instance, so that a checkpoint an epoch does not slow the loop to single batches.
             self.on_train_batch_end = self._count_batch  # type: ignore[method-assign]
 
@@ -81,9 +83,7 @@ class ModelCheckpoint(Callback):
         self.epoch = epoch
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self.batches += 1
-        if isinstance(self.save_freq, int) and self.batches >= self.save_freq:
-            self.batches = 0
+        if self.batches.has_come(batch):
             self._save(self.epoch, logs, batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

@@ -60,7 +60,8 @@ def train(
             if validation is not None and validation.is_due(epoch):
                 logs = {**logs, **validation.measure(callbacks)}
             logs = measures.in_order(logs)
-            callbacks.on_epoch_end(epoch, logs)
+            # What callbacks add to them is of the epoch, and not of the whole.
+            callbacks.on_epoch_end(epoch, dict(logs))
             epoch += 1
             if model.stop_training or run.ended:
                 break
