@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerata
-from kerata.legacy import tfkeras2
+from kerata.legacy import keras2, tfkeras2
 from kerata.saving.legacy.measuring import explicit, name_of_then
 
 layers, models = tfkeras2.layers, tfkeras2.models
@@ -135,3 +135,32 @@ def test_metrics_of_one_name_tell_a_number_each(tmp_path):
         found = load(tmp_path / "model.h5").evaluate(x, [y, z], verbose=0, return_dict=True)
         assert sorted(found) == sorted(wanted)
         assert found["cls_m"] == pytest.approx(wanted["cls_m"]) and found["reg_m"] == pytest.approx(wanted["reg_m"])
+
+
+@pytest.mark.parametrize("place", ["model.h5", "folder"])
+@pytest.mark.parametrize("keras", [tfkeras2, keras2], ids=["tfkeras2", "keras2"])
+def test_own_functions_with_the_names_of_built_in_ones_stay_own(keras, place, tmp_path):
+    """As `tf_keras` reads them, and what it wrote."""
+    backend = keras.backend
+
+    def own(name, factor):
+        def function(y_true, y_pred):
+            return factor * backend.mean(backend.square(y_true - y_pred), axis=-1)
+
+        function.__name__ = name
+        return function
+
+    mse, accuracy, binary = own("mse", 100.0), own("accuracy", 1000.0), own("binary_accuracy", 10.0)
+    model = keras.models.Sequential([keras.layers.Dense(2, input_shape=(4,))])
+    model.compile("sgd", loss=mse, metrics=[accuracy, binary, "mae"])
+    wanted = model.evaluate(x, x[:, :2], verbose=0)
+    assert wanted[1] == pytest.approx(10 * wanted[0]) and wanted[2] == pytest.approx(wanted[0] / 10)
+    model.save(str(tmp_path / place))
+    known = {"mse": mse, "accuracy": accuracy, "binary_accuracy": binary}
+    again = keras.models.load_model(str(tmp_path / place), custom_objects=known)
+    np.testing.assert_allclose(again.evaluate(x, x[:, :2], verbose=0), wanted, rtol=1e-6)
+    if place == "model.h5" and keras is tfkeras2:
+        with h5py.File(tmp_path / place) as file:
+            written = json.loads(file.attrs["training_config"])
+        assert written["loss"] == "mse"
+        assert written["metrics"] == [wrapped("accuracy", "accuracy"), "binary_accuracy", classed("MeanAbsoluteError", "mae")]

@@ -236,7 +236,9 @@ def _serialize_function(fn: object) -> dict[str, Any]:
             )
         return {"class_name": MARK, "config": {"value": [*write_function(fn).values()]}}
     name = home[1] if home else registry.get_registered_name(fn)
-    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
+    # Old files say functions by name alone, so their writers must know a program's own from a built-in one of that name.
+    known = "function" if home or not writes_code() else name
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": known}
 
 
 def _serialize_instance(obj: object) -> dict[str, Any]:

@@ -28,6 +28,21 @@ OF_LOSSES = {
 }
 
 
+class OwnName(str):
+    """The name of a program's own function, which is not the built-in one of that name."""
+
+
+def own_names(measures: object) -> object:
+    """What `compile` was given, a program's own functions by names that say so."""
+    if isinstance(measures, (list, tuple)):
+        return [own_names(one) for one in measures]
+    if not isinstance(measures, dict):
+        return measures
+    if measures.get("class_name") == "function" and measures.get("registered_name") != "function":
+        return OwnName(measures["config"])
+    return measures if "class_name" in measures else {name: own_names(one) for name, one in measures.items()}
+
+
 def explicit(
     measures: object, loss: object, names: Sequence[str], widths: Sequence[int | None], in_full: bool = False
 ) -> object:
@@ -43,19 +58,21 @@ def explicit(
     if len(names) == 1:
         only = loss.get(names[0]) if isinstance(loss, dict) and "class_name" not in loss else loss
         only = only[0] if isinstance(only, list) and len(only) == 1 else only
-        return _each(measures, lambda one: _explicit(one, only, widths[0]))
+        return _each(measures, lambda one: _explicit(one, only, widths[0], in_full=in_full))
     outputs = [f"{name}_" if in_full else "" for name in names]
     if isinstance(measures, dict):
         places = {name: place for place, name in enumerate(names)}
         return {
-            name: _each(some, lambda one, p=places[name]: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p]))
+            name: _each(
+                some, lambda one, p=places[name]: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p], in_full)
+            )
             if name in places
             else some
             for name, some in measures.items()
         }
     if isinstance(measures, list) and len(measures) == len(names) and all(isinstance(some, list) for some in measures):
         return [
-            _each(some, lambda one, p=place: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p]))
+            _each(some, lambda one, p=place: _explicit(one, _loss_of(loss, names, p), widths[p], outputs[p], in_full))
             for place, some in enumerate(measures)
         ]
     return measures
@@ -75,9 +92,11 @@ def _loss_of(loss: object, names: Sequence[str], place: int) -> object:
     return loss[place] if isinstance(loss, list) and len(loss) == len(names) else loss
 
 
-def _explicit(measure: object, loss: object, width: int | None, output: str = "") -> object:
+def _explicit(measure: object, loss: object, width: int | None, output: str = "", in_full: bool = False) -> object:
     if not isinstance(measure, str):
         return measure
+    if isinstance(measure, OwnName):
+        return _own(measure, output) if in_full and measure in (*ACCURACIES, "crossentropy", "ce") else measure
     if measure in ACCURACIES:
         name = "BinaryAccuracy" if width == 1 else OF_LOSSES.get(_function_of(loss))
     else:
@@ -85,13 +104,19 @@ def _explicit(measure: object, loss: object, width: int | None, output: str = ""
     return measure if name is None else {"class_name": name, "config": {"name": output + measure, "dtype": "float32"}}
 
 
+def _own(measure: OwnName, output: str) -> object:
+    """A program's own function as `tf.keras` wrote it, which takes these bare names for built-in measures in whatever scope."""
+    return {"class_name": "MeanMetricWrapper", "config": {"name": output + measure, "dtype": "float32", "fn": str(measure)}}
+
+
 def _function_of(identifier: object, kind: str = "losses") -> str:
     """The name of the function that a name, or a description of a class, stands for."""
     if isinstance(identifier, dict):
         words = str(identifier.get("class_name"))
         return next((name for name in OF_LOSSES if name.replace("_", "") == words.lower()), words)
-    found = find_builtin(kind, identifier) if isinstance(identifier, str) else None
-    name = getattr(found, "__name__", str(identifier))
+    is_own = isinstance(identifier, OwnName)
+    found = find_builtin(kind, identifier) if isinstance(identifier, str) and not is_own else None
+    name = "" if is_own else getattr(found, "__name__", str(identifier))
     return next((function for function, made in CLASSES.items() if made == name), name)
 
 

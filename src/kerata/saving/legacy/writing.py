@@ -18,7 +18,7 @@ from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
 from kerata.saving.legacy.codes import FUNCTIONS, is_code, warn_of_code
-from kerata.saving.legacy.measuring import explicit
+from kerata.saving.legacy.measuring import OwnName, explicit, own_names
 from kerata.saving.legacy.operations import write_function
 from kerata.saving.legacy.optimizer_state import own_state
 from kerata.saving.legacy.optimizer_words import (
@@ -341,11 +341,11 @@ class Words:
     def compiling(self, config: dict[str, Any]) -> dict[str, Any]:
         """What `compile` was given."""
         found = {"loss_weights": self.plain(config.get("loss_weights"))}
-        found["loss"] = loss = without_axis(long_names(self.plain(config.get("loss"))))
+        found["loss"] = loss = without_axis(long_names(self.plain(own_names(config.get("loss")))))
         outputs = list(getattr(self.owner, "outputs", None) or [])
         names, widths = list(getattr(self.owner, "output_names", ())), [output.shape[-1] for output in outputs]
         for key in ("metrics", "weighted_metrics"):
-            found[key] = explicit(self.plain(config.get(key)), loss, names, widths, self.for_then)
+            found[key] = explicit(self.plain(own_names(config.get(key))), loss, names, widths, self.for_then)
         found["optimizer_config"] = self.optimizer(config["optimizer"])
         return found
 
@@ -405,7 +405,7 @@ def long_names(loss: object) -> object:
         return [long_names(one) for one in loss]
     if isinstance(loss, dict) and "class_name" not in loss:
         return {key: long_names(one) for key, one in loss.items()}
-    found = find_builtin("losses", loss) if isinstance(loss, str) else None
+    found = find_builtin("losses", loss) if isinstance(loss, str) and not isinstance(loss, OwnName) else None
     return getattr(found, "__name__", loss) if found is not None else loss
 
 
