@@ -155,3 +155,54 @@ def test_a_program_that_begins_anew_in_its_folder_keeps_the_checkpoints_that_it_
     v.assign(0.0)
     manager.checkpoint.restore(manager.latest_checkpoint)
     assert v.numpy() == 7.0
+
+
+class Doubled(tfkeras2.layers.Layer):
+    """Declares another shape than it gives; TensorFlow never asked."""
+
+    def call(self, x):
+        return tf.concat([x, 2 * x], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[7]
+
+
+class Places(tfkeras2.layers.Layer):
+    def call(self, x):
+        return tf.argmax(x, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[:-1]
+
+
+def test_outputs_of_own_layers_are_those_of_call_in_tf_keras():
+    begin = tfkeras2.layers.Input(shape=(3,))
+    model = tfkeras2.models.Model(begin, tfkeras2.layers.Dense(2)(Doubled()(begin)))
+    assert model.layers[1].output_shape == (None, 6) and model.predict(X, verbose=0).shape == (4, 2)
+    assert "int" in str(Places()(begin).dtype)
+
+
+@pytest.mark.parametrize("declares", [False, True], ids=["found", "declared"])
+@pytest.mark.parametrize("era", [tfkeras2, keras2], ids=["tfkeras2", "keras2"])
+def test_own_layers_that_look_around_add_what_they_see_to_the_loss(era, declares):
+    K = era.backend
+    begin = era.layers.Input(shape=(3,))
+    inner = era.layers.Dense(2, kernel_initializer="ones")(begin)
+
+    class Penalty(era.layers.Layer):
+        def call(self, x):
+            self.add_loss(K.mean(inner), inputs=x)
+            return x
+
+        if declares:
+
+            def compute_output_shape(self, input_shape):
+                return input_shape
+
+    model = era.models.Model(begin, Penalty()(begin))
+    model.compile("sgd", "mse")
+    found = model.evaluate(X, X, verbose=0)
+    np.testing.assert_allclose(found, X.sum(axis=1).mean(), rtol=1e-5)
+    before = model.get_weights()[0]
+    model.fit(X, X, batch_size=4, epochs=1, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], before - 0.01 * X.mean(0)[:, None] / 2, rtol=1e-5)

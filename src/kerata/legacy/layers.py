@@ -27,6 +27,7 @@ from kerata.legacy.added import counted
 from kerata.legacy.changes import call_of, counts
 from kerata.legacy.closures import call_around, looks_at_tensors
 from kerata.legacy.configs import words_of_layer
+from kerata.legacy.declared import outputs_of_call
 from kerata.legacy.functions import NeedsGraph
 from kerata.legacy.graph import Entry, losses_of, outside, relevant, updates_of
 from kerata.legacy.initial import function_of
@@ -183,13 +184,11 @@ class OldLayer(Naming, Flowing, Spelled):
             return found
 
     def compute_output_spec(self, *args: object, **kwargs: object) -> object:
-        """Symbolic outputs; `call` came before `compute_output_shape`, which may ask for what `call` has left on the layer."""
-        try:
-            return super().compute_output_spec(*args, **kwargs)  # type: ignore[misc]
-        except AttributeError:
-            if is_ours(type(self)) or type(self).compute_output_shape is Layer.compute_output_shape:
-                raise
-            return infer(self._call_concrete_of, *args, **kwargs)
+        """Symbolic outputs: a `compute_output_shape` of a program's own may ask for what `call` has left on the layer."""
+        declared = super().compute_output_spec  # type: ignore[misc]
+        if is_ours(type(self)) or type(self).compute_output_shape is Layer.compute_output_shape:
+            return declared(*args, **kwargs)
+        return outputs_of_call(self, self._call_concrete_of, declared, args, kwargs)
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]):
         # What is added to the loss now is of this call.
@@ -286,6 +285,8 @@ class OldLayer(Naming, Flowing, Spelled):
             self._added_losses = [*self.__dict__.get("_added_losses", ()), *((inputs, self._check_term(one)) for one in terms)]
             return
         found = [term() if callable(term) and not hasattr(term, "shape") else term for term in terms]
+        # Tensors around the layer have values where they are its inputs too; where they are not yet, this says so.
+        found = [term.__jax_array__() if isinstance(term, SymbolicTensor) else term for term in found]
         self._adds_by_sample = any(getattr(term, "shape", ()) for term in found)
         super().add_loss([counted(term) if self._era == "tfkeras2" else term for term in found])  # type: ignore[misc]
 
