@@ -206,3 +206,65 @@ def test_own_layers_that_look_around_add_what_they_see_to_the_loss(era, declares
     before = model.get_weights()[0]
     model.fit(X, X, batch_size=4, epochs=1, verbose=0)
     np.testing.assert_allclose(model.get_weights()[0], before - 0.01 * X.mean(0)[:, None] / 2, rtol=1e-5)
+
+
+def halved(layer, x):
+    layer.c.assign(tf.reduce_mean(x, 0) / 2)
+    return x * layer.c
+
+
+def averaged(layer, x):
+    tfkeras2.backend.moving_average_update(layer.c, tfkeras2.backend.mean(x, 0), 0.9)
+    return x / (layer.c + 0.001)
+
+
+def added(layer, x):
+    layer.c.assign_add(tf.reduce_mean(x, 0) * 0.1)
+    return tf.identity(layer.c) * x
+
+
+def scattered(layer, x):
+    layer.c.scatter_nd_update([[0], [2]], tf.reduce_mean(x, 0)[:2])
+    return x * layer.c
+
+
+def normalized(layer, x):
+    layer.c.assign(layer.c / tf.norm(layer.c))
+    return x * layer.c
+
+
+def clipped(layer, x):
+    before = x * layer.c
+    layer.c.assign(tf.clip_by_value(layer.c, 0.0, 0.5))
+    return before * layer.c
+
+
+@pytest.mark.parametrize("trains", [False, True], ids=["held", "trained"])
+@pytest.mark.parametrize("call", [halved, averaged, added, scattered, normalized, clipped], ids=lambda call: call.__name__)
+def test_nothing_leads_from_a_variable_to_what_it_was_given(call, trains):
+    """`fit` as a tape, which is checked against TensorFlow; a variable that is trained stays what it is given, and goes on."""
+
+    class Giving(tfkeras2.layers.Layer):
+        def build(self, shape):
+            self.c = self.add_weight(name="c", shape=(3,), initializer="ones", trainable=trains)
+
+        def call(self, x):
+            return call(self, x)
+
+    begin = tfkeras2.layers.Input(shape=(3,))
+    model = tfkeras2.models.Model(begin, Giving()(tfkeras2.layers.Dense(3, kernel_initializer="ones")(begin)))
+    start = model.get_weights()
+    model.compile(tfkeras2.optimizers.SGD(0.1), "mse")
+    losses = model.fit(X, X, batch_size=2, epochs=2, shuffle=False, verbose=0).history["loss"]
+    found = model.get_weights()
+    model.set_weights(start)
+    optimizer, told = tfkeras2.optimizers.SGD(0.1), []
+    for rows in (X[:2], X[2:]) * 2:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(rows, training=True) - rows) ** 2)
+        slopes = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
+        told.append(float(loss))
+    np.testing.assert_allclose(losses, [np.mean(told[:2]), np.mean(told[2:])], rtol=1e-4)
+    for one, other in zip(found, model.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)

@@ -73,6 +73,8 @@ class Scope:
         self.asked = False
         # Whether its variables are read and not carried: what they are given in the trace ends with it.
         self.outside = False
+        # Ids of trained variables that stay what they are given, where training goes on; of others this holds anyway.
+        self.staying: set[int] = set()
         # Numbers of keys taken from generators' states that the scope carries, by the id of the state.
         self.taken: dict[int, int] = {}
         self.losses: list[Array] = []

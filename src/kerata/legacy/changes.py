@@ -13,6 +13,7 @@ from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import Variable
 from kerata.layers.phase import training_now
 from kerata.legacy.own_updates import deferring
+from kerata.legacy.tensorflow.given import given
 from kerata.legacy.tensorflow.tensor import plain
 
 
@@ -23,19 +24,22 @@ def number_of(x: Variable, value: TensorLike) -> Array:
 
 def update(x: Variable, new_x: TensorLike) -> Variable | tuple[Variable, SymbolicTensor]:
     """Gives a variable a new value; of a symbolic one, the pair for the `updates` of a function."""
-    return (x, new_x) if isinstance(new_x, SymbolicTensor) else backend.update(x, new_x)
+    if isinstance(new_x, SymbolicTensor):
+        return x, new_x
+    # Variables of TensorFlow see to it themselves.
+    return backend.update(x, given(x, plain(new_x)) if type(x) is Variable else new_x)
 
 
 def update_add(x: Variable, increment: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
     if isinstance(increment, SymbolicTensor):
         return x, ops.add(x, increment)
-    return backend.update_add(x, number_of(x, increment))
+    return update(x, x.value + number_of(x, increment))
 
 
 def update_sub(x: Variable, decrement: TensorLike) -> Variable | tuple[Variable, Array | SymbolicTensor]:
     if isinstance(decrement, SymbolicTensor):
         return x, ops.subtract(x, decrement)
-    return backend.update_sub(x, number_of(x, decrement))
+    return update(x, x.value - number_of(x, decrement))
 
 
 def moving_average_update(
@@ -44,7 +48,7 @@ def moving_average_update(
     """x = x * momentum + value * (1 - momentum)."""
     if isinstance(value, SymbolicTensor):
         return x, ops.add(x * momentum, ops.multiply(value, 1.0 - momentum))  # type: ignore[operator]
-    return backend.moving_average_update(x, number_of(x, value), plain(momentum))
+    return update(x, x.value * plain(momentum) + number_of(x, value) * (1.0 - plain(momentum)))
 
 
 CHANGES: dict[str, Callable[..., object]] = {

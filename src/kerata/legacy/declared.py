@@ -8,22 +8,23 @@ import jax
 
 from kerata.base.interrupts import hand_on
 from kerata.engine.symbolic import SymbolicTensor, infer
+from kerata.layers.layer import Layer
 from kerata.legacy.closures import tensors_seen
 
 
 def outputs_of_call(
-    layer: Any, call: Callable[..., Any], declared: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
+    layer: Layer, era: str, call: Callable[..., Any], declared: Callable[..., Any], args: tuple, kwargs: dict[str, Any]
 ) -> object:
     """The symbolic outputs: Keras 1 and 2 took the shape that was declared, and `tf.keras` that of what `call` gave.
 
     Args:
-        layer: of an era.
+        layer, era: it, and whose words it has.
         call: computes the outputs of arrays.
         declared: gives the symbolic outputs that `compute_output_shape` says.
         args, kwargs: of the call, symbolic tensors among them.
     """
     said = None
-    if layer._era != "tfkeras2":
+    if era != "tfkeras2":
         # It may ask for what `call` has left on the layer, which is not there yet.
         with contextlib.suppress(AttributeError):
             said = declared(*args, **kwargs)

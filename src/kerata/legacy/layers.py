@@ -188,7 +188,7 @@ class OldLayer(Naming, Flowing, Spelled):
         declared = super().compute_output_spec  # type: ignore[misc]
         if is_ours(type(self)) or type(self).compute_output_shape is Layer.compute_output_shape:
             return declared(*args, **kwargs)
-        return outputs_of_call(self, self._call_concrete_of, declared, args, kwargs)
+        return outputs_of_call(self, self._era, self._call_concrete_of, declared, args, kwargs)  # type: ignore[arg-type]
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]):
         # What is added to the loss now is of this call.

@@ -102,9 +102,10 @@ class BuiltInStep(Step):
 
         with Scope((), (), table) if self.plan.probed else contextlib.nullcontext():
             aux, grads, asked = derive(self.plan.optimizer, self.plan.probed, objective, state["trainable"], with_slots)
-        loss, y_pred, facts, parts, others, metrics = aux
+        loss, y_pred, facts, parts, others, metrics, given = aux
         update = self._update_as_program if isinstance(hypers, list) else self._update
-        trainable, slots = update(state["trainable"], grads, asked, state["slots"], loss, hypers, key)
+        trainable = [given.get(place, weight) for place, weight in enumerate(state["trainable"])]
+        trainable, slots = update(trainable, grads, asked, state["slots"], loss, hypers, key)
         held = [*trainable, *others, *slots]
         metrics = self._measure(metrics, held, table, x, y, y_pred, (facts, kinds), weight, valid, loss, parts)
         bad = jnp.where((bad < 0) & ~jnp.isfinite(loss), step, bad)
@@ -140,7 +141,10 @@ class BuiltInStep(Step):
     def _forward(
         self, trainable: list[Any], state: dict[str, Any], hypers: Array, key: AnyArray, batch: Batch, valid: Array | None
     ) -> tuple[Array, Any]:
-        """The loss of a batch, and (predictions, facts about them, losses by output, states of layers, measures)."""
+        """The loss of a batch, and (predictions, facts on them, losses by output, states of layers, measures, weights given).
+
+        The latter are those that stay what the model gave them, by their place.
+        """
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
         variables = [*self.plan.trainable, *self.plan.others, *self.plan.slots, *self.plan.metric_variables]
@@ -151,7 +155,8 @@ class BuiltInStep(Step):
             y_pred = self.model(x, training=True) if takes_training(self.model) else self.model(x)
             total, parts = self._loss(scope, x, y, y_pred, weight, valid)
             facts = read_facts(y_pred)
-        return total, (y_pred, facts, parts, scope.read(self.plan.others), scope.read(self.plan.metric_variables))
+        given = {place: scope.values[id(v)] for place, v in enumerate(self.plan.trainable) if id(v) in scope.staying}
+        return total, (y_pred, facts, parts, scope.read(self.plan.others), scope.read(self.plan.metric_variables), given)
 
     def look(self, state: dict[str, Any], hypers: Constants, key: AnyArray, batch: Batch, valid: Array | None) -> Tree:
         """All that a step takes from a batch, before weights change: the loss, the states of layers, the measures."""
@@ -159,7 +164,7 @@ class BuiltInStep(Step):
             return self._test(state, hypers, key, batch, valid)
         x, y, weight = batch
         table = self.plan.hypers.table(hypers)
-        loss, (y_pred, facts, parts, others, metrics) = self._forward(state["trainable"], state, hypers, key, batch, valid)
+        loss, (y_pred, facts, parts, others, metrics, _) = self._forward(state["trainable"], state, hypers, key, batch, valid)
         held = [*state["trainable"], *others, *state["slots"]]
         return loss, others, self._measure(metrics, held, table, x, y, y_pred, facts, weight, valid, loss, parts)
 

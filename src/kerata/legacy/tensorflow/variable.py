@@ -11,10 +11,11 @@ from jax.core import Tracer
 
 from kerata.base.types import DTypeLike, Shape
 from kerata.engine.scope import in_scope
-from kerata.engine.types import Array, WeightFunction
+from kerata.engine.types import Array, TensorLike, WeightFunction
 from kerata.engine.variable import Variable as Plain
 from kerata.legacy.tensorflow import operators
 from kerata.legacy.tensorflow.calls import convert, read
+from kerata.legacy.tensorflow.given import given
 from kerata.legacy.tensorflow.tape import inside_call
 from kerata.legacy.tensorflow.tensor import AnyTensor, Reference, Tensor, dtype_of, narrow
 from kerata.legacy.tensorflow.types import TensorShape, TypeOfVariable, as_dtype
@@ -125,6 +126,9 @@ class Variable(Plain):
         )
 
     # New values
+
+    def store(self, value: TensorLike) -> None:
+        super().store(given(self, value))
 
     def assign(self, value: object, use_locking: object = None, name: str | None = None, read_value: bool = True) -> "Variable":
         """Gives it a new value; the variable itself comes back."""
