@@ -10,6 +10,7 @@ import pytest
 import kerata
 from kerata import layers
 from kerata.cli.main import main
+from kerata.legacy import keras2
 from kerata.saving.inspecting import inspect_file
 
 
@@ -206,3 +207,15 @@ def test_weights_of_another_shape_are_taken_on_demand(tmp_path):
         pictures.set_weights([np.zeros((1, 1, 2, 3)), np.zeros(3)])
         pictures.load_weights(tmp_path / "w.h5", by_name=by_name, reshape=True)
         np.testing.assert_allclose(pictures.predict(x)[:, 0, 0], dense.predict(x), rtol=1e-6)
+
+
+def test_warnings_of_files_and_frozen_layers_are_at_the_line_of_the_program(tmp_path):
+    inner = keras2.models.Sequential([keras2.layers.Dense(1, input_shape=(3,))])
+    inner.compile("sgd", "mse")
+    begin = keras2.layers.Input(shape=(3,))
+    outer = keras2.models.Model(begin, keras2.layers.Lambda(lambda t: 0.125 * t)(inner(begin)))
+    inner.trainable = False
+    with pytest.warns(UserWarning) as told:
+        inner.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+        outer.save(str(tmp_path / "model.h5"))
+    assert len(told) >= 2 and {one.filename for one in told} == {__file__}

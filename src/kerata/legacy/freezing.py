@@ -5,11 +5,11 @@ the generator.
 """
 
 import contextlib
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kerata.base.checks import message
+from kerata.engine.homes import warn_user
 
 
 class Trained:
@@ -41,7 +41,7 @@ class Trained:
             names = [layer.name for layer in found][:5]
             self.text = message(model, expected, {"layers": names}, "Call compile() where it is to have one")
         if found:
-            warnings.warn(self.text, stacklevel=4)
+            warn_user(self.text)
         return found
 
 

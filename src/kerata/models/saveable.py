@@ -102,7 +102,7 @@ class Saveable:
         """The architecture as JSON, without weights."""
         with sharing():
             plain = serialize_keras_object(self)
-        codes.warn_of_code(plain, self, stacklevel=3)
+        codes.warn_of_code(plain, self)
         return json.dumps(mark_shared(plain), **kwargs)
 
     def get_compile_config(self) -> dict[str, Any]:

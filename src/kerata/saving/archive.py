@@ -144,7 +144,7 @@ def write_archive(model: SavedModel, stream: ByteStream, folder: Path | None, in
         plain = serialize_keras_object(model)
     if not include_optimizer:
         plain.pop("compile_config", None)
-    codes.warn_of_code(plain, model, stacklevel=5)
+    codes.warn_of_code(plain, model)
     config = json.dumps(mark_shared(plain))
     now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = {"keras_version": KERAS_VERSION, "date_saved": now, "kerata_version": __version__}

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from kerata.base.registry import CustomObjectScope
 from kerata.base.replacing import replace_file
 from kerata.base.serialization import sharing
 from kerata.base.types import ByteStream, PathLike
+from kerata.engine.homes import warn_user
 from kerata.engine.variable import Variable, drawing_late
 from kerata.saving.building import build_model
 from kerata.saving.disk import explain_full_disk
@@ -66,7 +66,7 @@ def load_old_model(
             old = read_model(file, Texts(source, owner), compile)
             model = build_old_model(old, owner, safe_mode)
         for note in old.notes:
-            warnings.warn(f"{owner}: {note}", stacklevel=3)
+            warn_user(f"{owner}: {note}")
         return model
 
 
@@ -101,7 +101,7 @@ def load_saved_model(
             old = read_folder(folder, checkpoint, owner, compile)
             model = build_old_model(old, owner, safe_mode)
         for note in old.notes:
-            warnings.warn(f"{owner}: {note}", stacklevel=3)
+            warn_user(f"{owner}: {note}")
         return model
 
 

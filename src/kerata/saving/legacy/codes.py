@@ -1,12 +1,12 @@
 """What files hold of functions: their code, and what goes with it."""
 
-import warnings
 from typing import Any, TypeGuard
 
 from kerata.base.checks import message
 from kerata.base.functions import MARK, decode, parts_of_written
 from kerata.base.serialization import NAMELESS
 from kerata.base.types import Owner
+from kerata.engine.homes import warn_user
 from kerata.saving.legacy.bytecode import read_formula
 
 # What of a Lambda layer is a function, or may be one.
@@ -43,13 +43,12 @@ def formula_of(config: dict[str, Any]) -> object:
     return None if has_parts or config.get("arguments") else read_formula(code_of(function))
 
 
-def warn_of_code(plain: object, owner: Owner, stacklevel: int, in_hdf5: bool = False) -> None:
+def warn_of_code(plain: object, owner: Owner, in_hdf5: bool = False) -> None:
     """Says what other programs need to read a description: the functions whose code it holds, but for known formulas.
 
     Args:
         plain: the description, in Keras 3's form.
         owner: the model, for messages.
-        stacklevel: of the warning.
         in_hdf5: whether an `.h5` file holds it.
     """
     names, some = needed(plain)
@@ -59,7 +58,7 @@ def warn_of_code(plain: object, owner: Owner, stacklevel: int, in_hdf5: bool = F
     if said:
         given = ", ".join(f"{name!r}: function" for name in names)
         fix = f"Other programs pass custom_objects={{{given}}}" if names else "A '.keras' file is for all of them"
-        warnings.warn(message(owner, "; ".join(said), {"layers": names or some}, fix), stacklevel=stacklevel)
+        warn_user(message(owner, "; ".join(said), {"layers": names or some}, fix))
 
 
 def needed(plain: object) -> tuple[list[str], list[str]]:

@@ -5,7 +5,6 @@ The same words must mean the same in all of them. What does not is refused, e.g.
 
 import inspect
 import json
-import warnings
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -14,6 +13,7 @@ from kerata.base.checks import message
 from kerata.base.hdf5 import Group
 from kerata.base.registry import find_builtin, home_of
 from kerata.base.serialization import NAMELESS, serialize_keras_object, writing_code
+from kerata.engine.homes import warn_user
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
 from kerata.saving.legacy.assigning import orders
@@ -95,7 +95,7 @@ def write_model(model: SavedModel, file: Group, include_optimizer: bool = True, 
         training = words.compiling(plain["compile_config"])
         if training["optimizer_config"] is None:
             training = None
-    warn_of_code(plain, model, stacklevel=6, in_hdf5=True)
+    warn_of_code(plain, model, in_hdf5=True)
     file.attrs["keras_version"], file.attrs["backend"] = VERSION, b"tensorflow"
     write_text(file, "model_config", json.dumps(config))
     if training is not None:
@@ -123,7 +123,7 @@ class Words:
         """Says once what Keras 3 will not do with the file."""
         if said not in self._warned:
             self._warned.add(said)
-            warnings.warn(message(self.owner, said, received, fix), stacklevel=8)
+            warn_user(message(self.owner, said, received, fix))
 
     def layer(self, plain: dict[str, Any]) -> dict[str, Any]:
         """The description of a layer, of a model, or of anything else that has a class and a config."""

@@ -165,7 +165,7 @@ def describe_folder(model: SavedModel, include_optimizer: bool = True) -> dict[s
     if include_optimizer and plain.get("compile_config"):
         training = words.compiling(plain["compile_config"])
         training = None if training["optimizer_config"] is None else training
-    warn_of_code(plain, model, stacklevel=6)
+    warn_of_code(plain, model)
     objects.descriptions[0]["training_config"] = training
     objects.find_paths()
     described = {METADATA: metadata_message(objects), PROGRAM: program_message(objects)}
