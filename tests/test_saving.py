@@ -382,6 +382,20 @@ def test_clone_functions():
         kerata.models.clone_model(small(), call_function=lambda layer, x: layer(x))
 
 
+def halved(x):
+    return x / 2
+
+
+def test_clones_take_functions_of_the_program():
+    given = kerata.Input((4,))
+    model = kerata.Model(given, layers.Lambda(halved)(layers.Dense(3, activation=halved)(given)))
+    chain = kerata.Sequential([kerata.Input((4,)), layers.Dense(3, activation=halved), layers.Lambda(halved)])
+    for one in (model, chain):
+        twin = kerata.models.clone_model(one)
+        twin.set_weights(one.get_weights())
+        np.testing.assert_array_equal(predictions(twin), predictions(one))
+
+
 # Writes that are cut off
 
 WRITER = """

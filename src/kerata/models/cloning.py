@@ -58,8 +58,8 @@ def clone_model(
             )
         )
     else:
-        config = serialize_keras_object(model)
-        return deserialize_keras_object(config, {config["class_name"]: type(model)})
+        with by_reference([]):
+            return deserialize_keras_object(serialize_keras_object(model))
     if model.compiled:
         # A program's own losses and metrics are at hand, and need no name.
         with by_reference([]):
@@ -91,7 +91,9 @@ class _Cloner:
             return self.functional(cast(Model, layer), None)
         if self.clone_function is not None:
             return self.clone_function(layer)
-        twin = type(layer).from_config(config_of(layer))
+        # A program's own functions are at hand, and need no name.
+        with by_reference([]):
+            twin = type(layer).from_config(config_of(layer))
         if layer.runs_on_host:
             # What it has read off data is no weight.
             cast(HostLayer, twin).take_vocabulary(layer)
