@@ -106,6 +106,61 @@ def test_nested_inputs():
         model.predict({"p": {"x": A}, "q": [A]}, verbose=0)
 
 
+def layer_of_named_parts(library):
+    """A layer that goes through a dict: what is first counts once, what is second twice."""
+
+    class Parts(library.layers.Layer):
+        def build(self, shapes):
+            for name, shape in shapes.items():
+                self.add_weight(shape=(shape[-1],), name=name, initializer="ones")
+
+        def call(self, inputs):
+            return sum(place * part * w for place, (part, w) in enumerate(zip(inputs.values(), self.weights, strict=True), 1))
+
+    return Parts
+
+
+def numbers_by_order(library, path):
+    """Outputs of models whose layers go through dicts, and the names of their weights."""
+    parts = layer_of_named_parts(library)
+    z, a = library.Input((2,), name="z"), library.Input((2,), name="a")
+    graph = library.Model({"z": z, "a": a}, parts()({"z": z, "a": a}))
+    data = {"z": A, "a": 10 * A}
+    graph.save(path)
+    read = library.saving.load_model(path, custom_objects={"Parts": parts})
+    copied = library.models.clone_model(graph, clone_function=lambda layer: layer)
+
+    class Own(library.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = parts()
+
+        def call(self, inputs):
+            return self.parts({"z": inputs, "a": 10 * inputs})
+
+    own = Own()
+    own.compile("sgd", "mse")
+    models = [(graph, data), (read, data), (copied, data), (own, A)]
+    numbers = [np.asarray(form) for model, x in models for form in (model.predict(x, verbose=0), model(x))]
+    layer = parts()
+    numbers += [np.asarray(layer(data)), own.fit(A, A, verbose=0, shuffle=False).history["loss"]]
+    return numbers, [w.name for part in (graph, own, layer) for w in part.weights]
+
+
+def test_a_layer_goes_through_a_dict_in_the_order_of_its_maker(tmp_path):
+    ours, names = numbers_by_order(kerata, tmp_path / "ours.keras")
+    theirs, known = numbers_by_order(keras, tmp_path / "theirs.keras")
+    assert names == known == ["z", "a"] * 3
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+def test_a_dict_of_data_comes_to_an_own_model_in_one_order():
+    """Keras has the order of sorted keys in `predict`, and that of the dict in a call."""
+    model = type("Own", (kerata.Model,), {"call": lambda self, inputs: next(iter(inputs.values()))})()
+    np.testing.assert_array_equal(model({"z": B, "a": A}), model.predict({"z": B, "a": A}, verbose=0))
+
+
 @pytest.mark.parametrize("library", [kerata, keras])
 def test_a_sequential_model_whose_first_layer_takes_a_dict(library):
     class Sum(library.layers.Layer):

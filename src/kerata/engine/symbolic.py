@@ -27,6 +27,7 @@ from kerata.engine.mistakes import explain
 from kerata.engine.module import Module
 from kerata.engine.naming import auto_name
 from kerata.engine.numbers import need_of
+from kerata.engine.order import in_order, map_in_order
 from kerata.engine.scope import Scope, current_scope, note, noted
 from kerata.engine.standing import any_stand, value_of, valued
 from kerata.engine.types import Array, TensorLike, Tree
@@ -333,7 +334,7 @@ def flatten(tree: object) -> list[Any]:
 
 def map_structure(fn: Callable[..., Any], tree: object, *rest: object) -> Any:
     """`fn` of every leaf, `None` included."""
-    return jax.tree.map(fn, tree, *rest, is_leaf=lambda x: x is None)
+    return in_order(jax.tree.map(fn, tree, *rest, is_leaf=lambda x: x is None), tree)
 
 
 def symbolic_leaves(tree: object) -> list[SymbolicTensor]:
@@ -356,7 +357,7 @@ def infer(function: Callable[..., Any], /, *args: object, **kwargs: object) -> A
         filled = list(leaves)
         for place, value in zip(places, values, strict=True):
             filled[place] = value
-        full_args, full_kwargs = jax.tree.unflatten(treedef, filled)
+        full_args, full_kwargs = in_order(jax.tree.unflatten(treedef, filled), (args, kwargs))
         with Scope(key=jnp.zeros((2,), jnp.uint32)) as scope:
             scope.shapes_alone, scope.trial = True, trial
             for value, mask in zip(values, masks, strict=True):
@@ -576,7 +577,7 @@ def run_nodes(nodes: Sequence[Node], values: dict[int, Any], call: Callable[...,
         return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else leaf
 
     for node in nodes:
-        args, kwargs = jax.tree.map(filled, (node.args, node.kwargs))
+        args, kwargs = map_in_order(filled, (node.args, node.kwargs))
         result = call(node.operation, args, kwargs) if call else node.operation(*args, **kwargs)
         for tensor, value in zip(node.output_tensors, flatten(result), strict=True):
             values[id(tensor)] = value

@@ -20,6 +20,7 @@ from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, parts
 from kerata.engine.naming import auto_name, current_path, is_name, name_scope, open_name
+from kerata.engine.order import map_in_order
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted
@@ -190,7 +191,7 @@ class Layer(WeightHolder):
             leaves = jax.tree.leaves(value)
             known = not name.endswith("mask") or f"{name}_shape" in wanted
             if known and leaves and all(is_tensor(leaf) for leaf in leaves):
-                shapes[f"{name}_shape"] = jax.tree.map(lambda leaf: tuple(leaf.shape), value)
+                shapes[f"{name}_shape"] = map_in_order(lambda leaf: tuple(leaf.shape), value)
         return shapes
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -259,7 +260,7 @@ class Layer(WeightHolder):
             args = (np.asarray(args[0]), *args[1:])  # a data frame
         if len(args) == 1 and not kwargs and (isinstance(args[0], SymbolicTensor) or is_tensor(args[0])):
             return (convert(args[0]),), kwargs
-        return jax.tree.map(convert, (args, kwargs))
+        return map_in_order(convert, (args, kwargs))
 
     def _read_list(self, values: object) -> np.ndarray:
         try:

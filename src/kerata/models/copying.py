@@ -18,6 +18,7 @@ import numpy as np
 from kerata.base.limits import trusted
 from kerata.base.types import Owner
 from kerata.engine.module import PLAIN, Module, modules_of
+from kerata.engine.order import map_in_order
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.random import host_stream
 from kerata.engine.structure import structure_of
@@ -263,7 +264,7 @@ class Copier:
             return values[id(leaf)] if isinstance(leaf, SymbolicTensor) else self.value(leaf)
 
         for node in graph.running:
-            args, kwargs = jax.tree.map(swap, (node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
+            args, kwargs = map_in_order(swap, (node.args, node.kwargs), is_leaf=lambda leaf: isinstance(leaf, Variable))
             # An operation of a user's own is what it defines, and holds no function.
             operation = node.operation
             function = (operation.function or operation) if isinstance(operation, Operation) else self.value(operation)

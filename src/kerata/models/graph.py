@@ -11,6 +11,7 @@ import numpy as np
 from kerata.base.checks import did_you_mean, message
 from kerata.base.types import Owner
 from kerata.data.border import Border
+from kerata.engine.order import in_order
 from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray
@@ -130,7 +131,7 @@ class Graph:
 
     def pack(self, leaves: list[Any]) -> Any:
         """Values of the outputs in their structure, the keys of dicts in their own order."""
-        return _in_order(jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves), self.outputs_tree)
+        return in_order(jax.tree.unflatten(jax.tree.structure(self.outputs_tree), leaves), self.outputs_tree)
 
     @property
     def input_names(self) -> list[str]:
@@ -306,15 +307,6 @@ def fit_input(value: Any, tensor: SymbolicTensor, owner: Owner) -> object:
             note(converted, "mask", mask)
         return converted
     return value
-
-
-def _in_order(values: Any, like: object) -> Any:
-    """The values, with the dicts' keys as another tree has them: JAX sorts them."""
-    if isinstance(like, dict):
-        return {key: _in_order(values[key], part) for key, part in like.items()}
-    if isinstance(like, (list, tuple)) and type(like) in (list, tuple):
-        return type(like)(_in_order(value, part) for value, part in zip(values, like, strict=True))
-    return values
 
 
 def note_given_masks(inputs: object, mask: object) -> None:

@@ -12,9 +12,10 @@ from kerata.base.serialization import describing, deserialize_keras_object
 from kerata.base.types import PartialShape, is_list_or_tuple
 from kerata.engine.module import Look, shown
 from kerata.engine.naming import auto_name, name_scope
-from kerata.engine.scope import note, noted
+from kerata.engine.scope import in_scope, note, noted
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten, has_symbolic, infer
 from kerata.layers.layer import Layer
+from kerata.layers.phase import contexts
 from kerata.layers.signatures import ShapeTree
 from kerata.models.exported import Exported
 from kerata.models.graph import Graph, note_given_masks
@@ -219,6 +220,13 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
         with name_scope(self.name):
             # Not what a subclass says of shapes alone, which would build none of its layers.
             return infer(self._call_concrete_of, inputs)
+
+    def _convert_inputs(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        args, kwargs = super()._convert_inputs(args, kwargs)
+        if self._graph is None and not contexts() and not in_scope() and not has_symbolic(args):
+            # As in `fit` and `predict`, whose programs are given dicts of data in the order of sorted keys.
+            args = jax.tree.map(lambda leaf: leaf, args)
+        return args, kwargs
 
     def _maybe_build(self, args: tuple, kwargs: dict[str, Any]) -> None:
         if self.built:

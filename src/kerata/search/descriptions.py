@@ -16,6 +16,7 @@ import numpy as np
 
 from kerata.base.recent import while_there
 from kerata.engine.module import PLAIN, Module
+from kerata.engine.order import map_in_order
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
 from kerata.layers import Layer
@@ -314,7 +315,7 @@ def describe_calls(model: Model, graph: Graph) -> list[str]:
     for node in graph.nodes:
         operation = node.operation
         what = f"layer {layers[id(operation)]}" if id(operation) in layers else describe(operation)
-        found.append(f"{what} of {jax.tree.map(place_of, (node.args, node.kwargs))}")
+        found.append(f"{what} of {map_in_order(place_of, (node.args, node.kwargs))}")
         for tensor in node.output_tensors:
             places[id(tensor)] = len(places)
     return [*found, f"out {[places.get(id(tensor)) for tensor in graph.outputs]}"]
