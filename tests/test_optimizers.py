@@ -488,6 +488,42 @@ def test_update_step_by_hand_is_one_step():
         np.testing.assert_allclose(by_hand.numpy(), applied.numpy(), rtol=1e-5)
 
 
+def trained_by_own_apply(library, rule, path, **arguments):
+    """Losses and weights of a fit whose optimizer changes the gradients on their way, and those of steps by hand behind it."""
+
+    def apply(self, grads, trainable_variables=None):
+        super(own, self).apply([3 * g - library.ops.mean(g) for g in grads], trainable_variables)
+
+    own = type("Own", (getattr(library.optimizers, rule),), {"apply": apply})
+    units = library.layers.Dense(4, kernel_constraint="unit_norm")
+    model = library.Sequential([library.Input((3,)), units, library.layers.Dense(2)])
+    if library is keras:
+        model.save_weights(path)
+    model.load_weights(path)
+    model.compile(own(**arguments), "mse")
+    x, y = GRADS[:, :, 0], GRADS[:, 1:, 1]
+    losses = model.fit(x, y, epochs=3, batch_size=3, shuffle=False, verbose=0).history["loss"]
+    loose = library.Variable(START)
+    own(**arguments).apply([library.ops.ones((3, 4))], [loose])
+    return [losses, *model.get_weights(), np.asarray(loose), np.asarray(model.optimizer.iterations)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments"),
+    [
+        ("SGD", {"learning_rate": 0.1, "momentum": 0.9}),
+        ("Adam", {"learning_rate": 0.01, "clipnorm": 0.5, "weight_decay": 0.01}),
+        ("RMSprop", {"learning_rate": 0.01, "use_ema": True, "ema_momentum": 0.5}),
+        ("SGD", {"learning_rate": 0.1, "gradient_accumulation_steps": 2}),
+    ],
+)
+def test_an_apply_of_ones_own_is_what_fit_calls(rule, arguments, tmp_path):
+    path = tmp_path / "first.weights.h5"
+    theirs = trained_by_own_apply(keras, rule, path, **arguments)
+    for ours, expected in zip(trained_by_own_apply(kerata, rule, path, **arguments), theirs, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_ftrl_gives_small_weights_in_place_of_large_ones_without_rounding_them_away():
     """The first step forgets what weights were: w + (new - w) had an error of half the new weight."""
     grads = 1e-5 * GRADS[0]

@@ -35,10 +35,15 @@ class Updating(Protocol):
     ) -> tuple[list[Array], list[Array]]: ...
 
 
+def is_applied(optimizer: object) -> bool:
+    """Whether `apply` of an optimizer asks for the update."""
+    return getattr(_local, "applied", None) is optimizer
+
+
 def run_update(
     optimizer: Updating, variables: Sequence[Variable], grads: Sequence[Any], slots: Sequence[Variable]
 ) -> tuple[list[Array], list[Array]]:
-    """`optimizer.update` on the present values: traced in a program, compiled outside.
+    """`optimizer.update` on the present values, as `apply` asks for it: traced in a program, compiled outside.
 
     Optimizers with a person's own code run as they are, operation by operation, because their code may depend on
     anything.
@@ -50,7 +55,7 @@ def run_update(
     if structure is None:
         scope = Scope()
         scope.probes = {id(variables[n]): Probe(*one) for n, one in asked.items()}
-        with scope if asked else contextlib.nullcontext():
+        with Within(_local, applied=optimizer), scope if asked else contextlib.nullcontext():
             return optimizer.update(variables, params, grads, state)
     owners = find_hyperparameters(optimizer, variables)
     hypers = np.array([module.__dict__[name] for module, name in owners], np.float32)

@@ -162,6 +162,8 @@ class Optimizer(Bounded, Stepwise):
         """
         if not variables:
             return list(params), list(state)
+        if self._applies_itself:
+            return self._run_apply(variables, params, grads, state)
         keys = self._keys(variables)
         values = dict(zip(keys, state, strict=True))
         weights = dict(zip(variables, params, strict=True))

@@ -12,8 +12,10 @@ from kerata.base.types import DTypeLike, ShapeLike
 from kerata.engine.module import Module
 from kerata.engine.naming import name_scope
 from kerata.engine.scope import Scope, current_scope
+from kerata.engine.structure import is_ours
 from kerata.engine.types import Array, Initializer, Scalar, TensorLike
 from kerata.engine.variable import Variable
+from kerata.optimizers.eager import is_applied
 from kerata.optimizers.slots import Key, Slots
 
 
@@ -46,11 +48,20 @@ class Stepwise(Module):
     def _take_rule(self, gradient: Array, variable: Variable, learning_rate: Scalar) -> None:
         raise NotImplementedError
 
+    def _slots_for(self, variables: Sequence[Variable]) -> list[Variable]:
+        raise NotImplementedError
+
     @property
     def _is_stepwise(self) -> bool:
         owner = next(cls for cls in type(self).__mro__ if "update_step" in vars(cls))
         # A built-in rule's own says the same under another name.
         return owner is not Stepwise and registry.home_of(owner) is None
+
+    @property
+    def _applies_itself(self) -> bool:
+        """Whether the update is what a person's own `apply` makes of it, which has not asked for the rule yet."""
+        owner = next((cls for cls in type(self).__mro__ if "apply" in vars(cls)), None)
+        return owner is not None and not is_ours(owner) and not is_applied(self)
 
     @property
     def _trainable_variables(self) -> list[Variable]:
@@ -160,6 +171,16 @@ class Stepwise(Module):
             self._step_each(variables, gradients, rate)
         values.update(zip(slots, scope.read(slots.values()), strict=True))
         return dict(zip(variables, scope.read(variables), strict=True))
+
+    def _run_apply(
+        self, variables: Sequence[Variable], params: Sequence[Any], grads: Sequence[Any], state: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        """Runs `apply` in a scope that gives all variables their values."""
+        slots, outer = self._slots_for(variables), current_scope()
+        scope = Scope([*variables, *slots], [*params, *state], outer.hypers if outer else None, outer.key if outer else None)
+        with scope:
+            self.apply(list(grads), list(variables))  # type: ignore[attr-defined]
+        return scope.read(variables), scope.read(slots)
 
     def _step_each(self, variables: Sequence[Variable], gradients: dict[Variable, Any], rate: Scalar) -> None:
         """One step of each variable, in the scope that holds their values."""
