@@ -517,7 +517,7 @@ class Layer(WeightHolder):
         if self._batch_shape is not None and not self.inbound_nodes:
             common["batch_shape"] = list(self._batch_shape)
         config = common
-        if type(self) is not Layer and _overrides_init(type(self)):
+        if type(self) is not Layer and type(self).__init__ is not Layer.__init__:
             config |= {k: v for k, v in super().get_config().items() if k not in ("name", "trainable", "dtype")}
         if self.activity_regularizer is not None and "activity_regularizer" not in config:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
@@ -578,10 +578,6 @@ def _is_built_from_the_start(cls: type) -> bool:
     return cls.build is Layer.build and any(  # type: ignore[attr-defined]
         base is not Layer and registry.home_of(base) is not None for base in cls.__mro__
     )
-
-
-def _overrides_init(cls: type) -> bool:
-    return cls.__init__ is not Layer.__init__
 
 
 def _explain_unknown(layer: Layer, kwargs: dict[str, Any]) -> TypeError:
