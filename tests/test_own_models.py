@@ -111,3 +111,35 @@ def test_a_model_with_a_build_of_its_own_is_built_by_its_first_batch(method, als
         else:
             found.append(model.fit(x, y, verbose=0).history["loss"])
     np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_layers_of_a_graph_are_those_in_it_and_its_weights_those_of_attributes_too():
+    found = []
+    for library in (keras, kerata):
+        inputs = library.Input((3,), name="i")
+        first = library.layers.Dense(2, name="first")
+
+        class Own(library.Model):
+            def __init__(self, inputs, outputs, library=library):
+                super().__init__(inputs, outputs)
+                self.more = library.layers.Dense(4, name="more")
+                self.more.build((None, 3))
+
+        model = Own(inputs, library.layers.Dense(1, name="last")(first(inputs)))
+        shapes = [tuple(weight.shape) for weight in model.weights]
+        found.append([[layer.name for layer in model.layers], shapes, model.count_params(), model.layers[-1].name])
+    assert found[0] == found[1]
+    assert found[1][0] == ["i", "first", "last"]
+    assert model.get_layer("more") is model.more and model.get_layer(index=-1).name == "last"
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+    assert [not np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True)] == [True] * 4 + [False] * 2
+
+
+def test_layers_of_attributes_are_layers_in_tf_keras():
+    layers = kerata.legacy.tfkeras2.layers
+    inputs = layers.Input((3,))
+    model = kerata.legacy.tfkeras2.Model(inputs, layers.Dense(1, name="last")(inputs))
+    model.more = layers.Dense(4, name="more")
+    assert [layer.name for layer in model.layers][1:] == ["last", "more"]

@@ -48,6 +48,8 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
     # Files hold the layers of a graph under `layers`, whatever other attributes hold them.
     _bookkeeping = {"_graph": Look.PROGRAM, "_graph_layers": Look.PARTS | Look.PROGRAM, "_layers": Look.PARTS | Look.PROGRAM}
     _unsaved = frozenset({"inputs", "outputs"})
+    # Whether `layers` of a graph also lists those that are attributes beside it.
+    _lists_attributes = False
 
     def __init__(
         self,
@@ -135,8 +137,9 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
 
     @property
     def layers(self) -> list[Layer]:  # type: ignore[override]
-        """The layers that the model holds itself."""
-        return list(self._sublayers())
+        """The layers that the model holds itself; of a graph those in it, and none that are attributes beside it."""
+        held = None if self._lists_attributes else self.__dict__.get("_graph_layers")
+        return list(self._sublayers()) if held is None else [layer for layer in held if isinstance(layer, Layer)]
 
     @layers.setter
     def layers(self, value: object) -> None:
@@ -158,10 +161,11 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(message(self, f"there are {len(self.layers)} layers", {"index": index}))
             return self.layers[index]
-        for layer in self.layers:
+        held = list(self._sublayers())
+        for layer in held:
             if layer.name == name:
                 return layer
-        names = [layer.name for layer in self.layers]
+        names = [layer.name for layer in held]
         raise ValueError(message(self, "there is no layer of that name", {"name": name}, did_you_mean(name, names)))
 
     @property
