@@ -34,6 +34,11 @@ def shrunk(x):
 shrunk.defvjp(lambda x: (x, None), lambda _, g: (g / jnp.mean(jnp.abs(g)),))
 
 
+def two_sums(x, axis):
+    add = lambda some, others: tuple(a + b for a, b in zip(some, others, strict=True))  # noqa: E731
+    return jax.lax.reduce((x, x * x), (np.float32(0), np.float32(0)), add, (axis,))
+
+
 def slope(function):
     return lambda x: jax.grad(lambda x: jnp.sum(function(x)))(x)
 
@@ -53,6 +58,8 @@ APART = {
     "own column": (lambda x: jnp.take_along_axis(x, jnp.argmax(x, 1, keepdims=True), 1), (3,)),
     "sorted sample": (lambda x: jnp.sort(x, 1), (3,)),
     "as the first sample": (lambda x: x - x[:1], (3,)),
+    "as a part of the first sample": (lambda x: x - x.reshape(-1)[1:3].sum(), (3,)),
+    "two sums at once": (lambda x: jnp.stack(two_sums(x, 1), -1), (3,)),
     "the first two": (lambda x: jnp.where(jnp.arange(x.shape[0])[:, None] < 2, x, 0), (3,)),
     "matrices": (lambda x: jnp.linalg.cholesky(jnp.einsum("bij,bkj->bik", x, x) + jnp.eye(3)), (3, 3)),
     "noise": (lambda x: x + jax.random.normal(jax.random.key(0), x.shape), (3,)),
@@ -92,6 +99,9 @@ MIXED = {
     "size": (lambda x: x / x.shape[0], (3,)),
     "count": (lambda x: x / jnp.sum(jnp.ones_like(x)), (3,)),
     "last sample": (lambda x: x - x[-1:], (3,)),
+    "more than the first sample": (lambda x: x - x.reshape(-1)[1:4].sum(), (3,)),
+    "entries of samples that lie apart": (lambda x: x - x.T.reshape(-1)[:2].sum(), (3,)),
+    "two sums over samples": (lambda x: x + two_sums(x, 0)[0], (3,)),
     "similarity": (lambda x: (x @ x.T) @ x, (3,)),
     "folded with the batch inside": (lambda x: jnp.swapaxes(x, 0, 1).reshape(-1, 5, 3), (5, 3)),
     "columns of the batch": (lambda x: x.reshape(2, -1, 3).swapaxes(0, 1).reshape(-1, 3), (3,)),
@@ -138,6 +148,10 @@ def over(x, valid):
         (lambda x, v: jnp.max(over(x, v)), False),
         (lambda x, v: jnp.sum(over(x, v) / over(x, v)), False),
         (lambda x, v: jnp.sum(jnp.where(v[:, None] > 0, 0, x)), False),
+        # The first sample fills nothing up.
+        (lambda x, v: jnp.sum(x * v[0]), False),
+        (lambda x, v: jnp.sum(x * over(x, v)[:1]), False),
+        (lambda x, v: jnp.sum(over(x, v) * v[0]), True),
     ],
 )
 def test_sums_are_proved_where_padded_rows_count_nothing(function, proved):

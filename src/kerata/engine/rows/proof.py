@@ -180,7 +180,9 @@ class Proof:
             if not sound and all(k.sound for k in kinds):
                 self.reason = self.reason or f"{name} over samples"
             if sound and shape is not None:
-                result.append(Kind(True, shape[0], shape[1], kind.fill, kind.outer, numbered))
+                # What stood in padded rows says nothing of an array without any.
+                is_left = call is not None or shape[0] is not None or all(k.axis is None for k in kinds)
+                result.append(Kind(True, shape[0], shape[1], kind.fill if is_left else None, kind.outer, numbered))
             else:
                 result.append(UNSOUND)
         return result

@@ -61,13 +61,15 @@ def _slice(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Ki
     if axis is None:
         return UNSOUND
     starts, stops, strides = m.params["start_indices"], m.params["limit_indices"], m.params["strides"]
+    pairs = zip([*zip(starts, stops, strict=True)], zip(n.params["start_indices"], n.params["limit_indices"], strict=True))
+    equal = [first == second for first, second in pairs]
+    if strides != n.params["strides"] or not all(equal[:axis] + equal[axis + 1 :]):
+        return UNSOUND
+    if kinds[0].outer == 1 and equal[axis] and stops[axis] <= kinds[0].times:
+        # Of the first sample, which every batch has and which fills none up.
+        return Kind(True)
     plain = starts[axis] == 0 and (strides is None or strides[axis] == 1)
-    whole = stops[axis] == m.invars[0].aval.shape[axis]
-    # Every batch has a first sample.
-    first = kinds[0].outer == 1 and stops[axis] == kinds[0].times == n.params["limit_indices"][axis]
-    others = [i for i in range(len(starts)) if i != axis]
-    alike = all(starts[i] == n.params["start_indices"][i] and stops[i] == n.params["limit_indices"][i] for i in others)
-    return kinds[0]._replace(sound=plain and (whole or first) and alike and strides == n.params["strides"])
+    return kinds[0]._replace(sound=plain and stops[axis] == m.invars[0].aval.shape[axis])
 
 
 def _along(parameter: str, keeps_fill: bool = False) -> Rule:
@@ -103,6 +105,16 @@ def _reduce(neutral: Callable[[np.dtype[Any]], Fill] | None, keeps: bool = False
         return Kind(True, fill=fill if keeps or is_zero(fill) else None, outer=kinds[0].outer)
 
     return rule
+
+
+def _reduce_together(m: Operation, n: Operation, kinds: list[Kind], outs: list[Any]) -> Kind:
+    """For what takes several arrays along axes at once, by a function of a number of each: over other axes than the batch's."""
+    axes, arrays = m.params["dimensions"], kinds[: len(kinds) // 2]
+    found = alike(arrays)
+    starts = kinds[len(arrays) :]
+    if axes != n.params["dimensions"] or not found.sound or found.axis in axes or any(one.axis is not None for one in starts):
+        return UNSOUND
+    return Kind(True, outer=found.outer)
 
 
 def _least(dtype: np.dtype[Any]) -> Fill:
@@ -338,7 +350,7 @@ RULES: dict[str, Rule] = {
     "reduce_or": _reduce(lambda dtype: False, keeps=True),
     "reduce_and": _reduce(lambda dtype: True, keeps=True),
     "reduce_xor": _reduce(None),
-    "reduce": _reduce(None),
+    "reduce": _reduce_together,
     "argmax": _arg_reduce,
     "argmin": _arg_reduce,
     "dot_general": _dot,
