@@ -116,3 +116,49 @@ def test_kernels_of_each_place_read_a_window_in_the_order_of_the_pictures_axes(e
     # Keras gave the bias another shape without moving its numbers.
     expected = outputs.transpose(0, 2, 1).reshape(2, 3, 3, 4) + bias.reshape(3, 3, 4)
     np.testing.assert_allclose(np.asarray(model.predict(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+def enlarged(x, kernel, size, stride, same):
+    """What TensorFlow gave: each pixel lays a kernel; of "same", the sides go that a convolution of that size would pad."""
+    side, count = kernel.shape[0], x.shape[1]
+    full = np.zeros((len(x), *(2 * [count * stride + side + size]), kernel.shape[2]))
+    for i, j in np.ndindex(count, count):
+        laid = np.einsum("nc,hwoc->nhwo", x[:, i, j], kernel)
+        full[:, i * stride : i * stride + side, j * stride : j * stride + side] += laid
+    begin = max((count - 1) * stride + side - size, 0) // 2 if same else 0
+    return full[:, begin : begin + size, begin : begin + size]
+
+
+@pytest.mark.parametrize("order", ["tf", "th"])
+@pytest.mark.parametrize(
+    "side, stride, mode, size",
+    [(3, 2, "valid", 10), (3, 2, "valid", 9), (3, 2, "same", 7), (4, 2, "same", 7), (4, 2, "same", 8), (2, 3, "valid", 11)],
+)
+def test_a_deconvolution_gives_the_size_that_it_is_told(side, stride, mode, size, order):
+    shape, given = ((None, 3, size, size), (2, 4, 4)) if order == "th" else ((None, size, size, 3), (4, 4, 2))
+    layer = keras1.layers.Deconvolution2D(
+        3, side, side, shape, subsample=(stride, stride), border_mode=mode, dim_ordering=order, input_shape=given
+    )
+    model = keras1.models.Sequential([layer])
+    kernel, bias = RNG.normal(size=(side, side, 3, 2)), RNG.normal(size=3)
+    x = RNG.normal(size=(2, 4, 4, 2))
+    expected = enlarged(x, kernel, size, stride, mode == "same") + bias
+    for one in (model, keras1.models.model_from_json(model.to_json())):
+        # With Theano's order of axes models held (filters, channels, rows, columns).
+        one.set_weights([kernel if order == "tf" else kernel.transpose(2, 3, 0, 1), bias])
+        found = np.asarray(one.predict(x if order == "tf" else np.moveaxis(x, -1, 1)))
+        assert one.output_shape == shape == one.layers[0].get_config()["output_shape"]
+        np.testing.assert_allclose(found if order == "tf" else of_last(found), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2"])
+def test_k_enlarges_to_the_size_that_it_is_told(era):
+    K = ERAS[era].backend
+    call = K.deconv2d if era == "keras1" else K.conv2d_transpose
+    x, kernel = RNG.normal(size=(2, 4, 4, 2)), RNG.normal(size=(3, 3, 3, 2))
+    for size, mode in [(10, "valid"), (9, "valid"), (7, "same"), (8, "same")]:
+        words = {"border_mode" if era == "keras1" else "padding": mode}
+        found = K.eval(call(K.constant(x), K.constant(kernel), (2, size, size, 3), strides=(2, 2), **words))
+        np.testing.assert_allclose(found, enlarged(x, kernel, size, 2, mode == "same"), rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="pictures become"):
+        call(K.constant(x), K.constant(kernel), (2, 12, 12, 3), strides=(2, 2))

@@ -42,6 +42,12 @@ PIECES = [
     ("keras1", "Convolution2D(n, 3, 3)  # a comment", "Conv2D(n, 3)  # a comment"),
     ("keras1", "Dense(output_dim=3, init='normal', W_regularizer=None)", None),
     ("keras1", "LSTM(32, consume_less='gpu')", None),
+    (
+        "keras1",
+        "Deconvolution2D(3, 4, 4, output_shape=(None, 13, 13, 3), subsample=(2, 2))",
+        "Conv2DTranspose(3, 4, strides=(2, 2), output_padding=(1, 1))",
+    ),
+    ("keras1", "Deconvolution2D(3, 4, 4, (n, 14, 14, 3), subsample=(2, 2))", "Conv2DTranspose(3, 4, strides=(2, 2))"),
     ("keras1", "MaxPooling2D((2, 2), border_mode='valid')", "MaxPooling2D((2, 2), padding='valid')"),
     ("keras1", "Dropout(p=0.5)", "Dropout(rate=0.5)"),
     ("keras2", "LSTM(32, implementation=2)", "LSTM(32)"),
@@ -405,3 +411,8 @@ c = K.resize_images(x, 2, 2, 'channels_last', interpolation='bilinear')
 def test_what_is_computed_otherwise_today_is_named(text, era, lines, word):
     notes = [note for note in upgrade(text, era).notes if "lay elsewhere" in note[1] or "of then" in note[1]]
     assert [line for line, _ in notes] == lines and all(word in said for _, said in notes)
+
+
+def test_a_size_of_enlarged_pictures_that_is_computed_is_named():
+    text = "from keras.layers import Deconvolution2D\na = Deconvolution2D(3, 4, 4, (n, size, size, 3))\n"
+    assert [line for line, said in upgrade(text, "keras1").notes if "output_padding" in said] == [2]

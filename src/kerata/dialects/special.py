@@ -1,9 +1,12 @@
 """What rows of the tables cannot say argument by argument."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerata.base.checks import message
+from kerata.base.config import image_data_format
 from kerata.dialects.table import Row
 
 # A function of (row, args, kwargs) that gives back both.
@@ -166,6 +169,43 @@ def separable(arguments: dict[str, Any], given: dict[str, Any]) -> None:
     arguments["pointwise_initializer"] = arguments["depthwise_initializer"]
 
 
+def output_padding_of(
+    sizes: Sequence[Any], kernel: Sequence[int], strides: Sequence[int], same: bool
+) -> tuple[int, ...] | None:
+    """What today says of a transposed convolution that gives these sizes; `None` where they are what it gives by itself.
+
+    >>> output_padding_of((14, 13), (3, 3), (2, 2), False), output_padding_of((12, 12), (4, 4), (2, 2), True)
+    ((1, 0), None)
+    """
+    together = list(zip(sizes, kernel, strides, strict=True))
+    if not all(isinstance(size, (int, np.integer)) for size in sizes):
+        return None
+    if same:
+        usual = all(size % step == 0 for size, _, step in together)
+        extra = tuple(int((size - 1) % step + 1 - side % 2) for size, side, step in together)
+    else:
+        extra = tuple(int((size - side) % step) for size, side, step in together)
+        usual = all(more == max(0, step - side) for more, (_, side, step) in zip(extra, together, strict=True))
+    if usual:
+        return None
+    if any(more >= step for more, step in zip(extra, strides, strict=True)):
+        expected = "an even kernel with `same` pads all axes to a multiple of the stride, or none"
+        raise NotImplementedError(message("Deconvolution2D", expected, {"sizes": tuple(sizes)}))
+    return extra
+
+
+def enlarge_as_told(arguments: dict[str, Any], given: dict[str, Any]) -> None:
+    """Pictures of several sizes lead to one where a stride leaves a rest: Keras 1 was told which of them comes back."""
+    shape, kernel = given.get("output_shape"), arguments.get("kernel_size")
+    if not (isinstance(shape, (list, tuple)) and len(shape) == 4 and isinstance(kernel, tuple)):
+        return
+    order = arguments.get("data_format") or image_data_format()
+    sizes, strides = shape[2:] if order == "channels_first" else shape[1:3], arguments.get("strides", (1, 1))
+    strides = (strides, strides) if isinstance(strides, int) else strides
+    if (extra := output_padding_of(sizes, kernel, strides, arguments.get("padding") == "same")) is not None:
+        arguments["output_padding"] = extra
+
+
 def as_cudnn(arguments: dict[str, Any], given: dict[str, Any]) -> None:
     """The layers for CuDNN had the sigmoid in their gates; the GRU applied its reset gate after the product."""
     arguments |= {"recurrent_activation": "sigmoid", "activation": "tanh"}
@@ -183,6 +223,7 @@ def reset_before(arguments: dict[str, Any], given: dict[str, Any]) -> None:
 
 FINISHES["keras1", "layers", "GRU"] = reset_before
 FINISHES["keras1", "layers", "SeparableConvolution2D"] = separable
+FINISHES["keras1", "layers", "Conv2DTranspose"] = enlarge_as_told
 for _era in ("keras2", "keras22"):
     FINISHES[_era, "layers", "CuDNNLSTM"] = as_cudnn
     FINISHES[_era, "layers", "CuDNNGRU"] = as_cudnn_gru

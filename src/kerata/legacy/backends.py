@@ -23,7 +23,7 @@ from kerata.kernels.maxima import first_larger, first_smaller, first_within, mag
 from kerata.layers.retired import enlarge
 from kerata.legacy.changes import CHANGES, where_it_counts
 from kerata.legacy.crossentropy import OF_BACKEND
-from kerata.legacy.enlarging import ERAS
+from kerata.legacy.enlarging import ERAS, enlarge_to
 from kerata.legacy.functions import function, gradients
 from kerata.legacy.graphs import get_session, set_session
 from kerata.legacy.loops import calling
@@ -346,11 +346,11 @@ def local_conv2d(inputs, kernel, kernel_size, strides, output_shape, data_format
 
 def conv2d_transpose(x, kernel, output_shape, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)):
     """The gradient of a convolution, as a convolution."""
-    return ops.conv_transpose(x, kernel, strides, padding, None, data_format, dilation_rate)
+    return enlarge_to(x, kernel, output_shape, strides, padding, data_format, dilation_rate)
 
 
 def conv3d_transpose(x, kernel, output_shape, strides=(1, 1, 1), padding="valid", data_format=None):
-    return ops.conv_transpose(x, kernel, strides, padding, None, data_format)
+    return enlarge_to(x, kernel, output_shape, strides, padding, data_format)
 
 
 def deconv2d(x, kernel, output_shape, strides=(1, 1), padding="valid", data_format=None):

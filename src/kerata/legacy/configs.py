@@ -89,13 +89,16 @@ def common_of(layer, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def sizes_of(layer, row: Row, found: dict[str, Any]) -> dict[str, Any]:
-    """`input_dim` and `input_length` of Keras 1, which layers knew once they had been called."""
+    """`input_dim`, `input_length` and `output_shape` of Keras 1, which layers know once they have been called."""
     shape = layer.__dict__.get("_batch_shape")
     if shape is None and layer.inbound_nodes and layer.inbound_nodes[0].input_tensors:
         shape = layer.inbound_nodes[0].input_tensors[0].shape
     known = {"input_dim": None if shape is None else shape[-1], "input_length": None}
     if shape is not None and len(shape) > (1 if row.name == "Embedding" else 2):
         known["input_length"] = shape[1]
+    if row.today == "Conv2DTranspose" and shape is not None:
+        known["output_shape"] = (None, *layer.compute_output_shape(shape)[1:])
+        found.pop("output_shape", None)
     return {name: known[name] for name in known if row.argument(name) is not None and name not in found}
 
 

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import kerata
 from kerata.cli.upgrading.edits import Source
@@ -12,6 +13,8 @@ from kerata.dialects.values import today_of
 
 # Arguments that stay out of a comparison of defaults: they mean the same, or nothing.
 SAME = {"seed", "name", "input_shape", "weights", "data_format", "implementation", "noise_shape"}
+# What the size of a transposed convolution's pictures follows from.
+LARGE = ("nb_row", "nb_col", "output_shape", "subsample")
 
 
 class Call:
@@ -54,6 +57,7 @@ class Call:
                 ordered.append(("", text))
             else:
                 named.append((name, text))
+        named += self._enlarged()
         taken = {name for name, _ in named} | set(positional[: len(ordered)])
         named += [(name, text) for name, text in self.defaults() if name not in taken]
         return [text if not name else f"{name}={text}" for name, text in (*ordered, *named)]
@@ -67,6 +71,21 @@ class Call:
             places.setdefault(argument.new, {})[argument.place] = text
         elif argument.new:
             parts.append(("" if in_order else argument.new, text))
+
+    def _enlarged(self) -> list[tuple[str, str]]:
+        """What says today how large the pictures of a transposed convolution become, where Keras 1 was told their shape."""
+        if self.row.era != "keras1" or self.row.today != "Conv2DTranspose":
+            return []
+        values = {keyword.arg: literal(keyword.value) for keyword in self.node.keywords if keyword.arg}
+        values |= {argument.old: literal(arg) for argument, arg in zip(self.row.arguments or (), self.node.args, strict=False)}
+        wanted = {"nb_filter": 1, "output_shape": None}
+        wanted |= {name: values[name] for name in (*LARGE, "border_mode", "dim_ordering") if name in values}
+        shape = wanted["output_shape"]
+        if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or any(wanted.get(n, 1) is None for n in LARGE):
+            self.notes.append("`output_shape=` may have said another size than today's layer gives: see `output_padding=`")
+            return []
+        extra = translate_arguments(self.row, (), wanted)[1].get("output_padding")
+        return [] if extra is None else [("output_padding", str(extra))]
 
     def _positional(self) -> list[str]:
         """The names of today's arguments in their order."""
@@ -113,6 +132,13 @@ class Call:
                 continue
             found.append((name, self._literal(name, value)))
         return found
+
+
+def literal(node: ast.AST) -> Any:
+    """What stands in a program as it is; `None` for what is computed, in a tuple too."""
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return tuple(literal(one) for one in node.elts)
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def together(found: dict[int, str]) -> str:

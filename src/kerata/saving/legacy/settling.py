@@ -78,16 +78,8 @@ def settle_keras1(name: str, config: dict[str, Any], owner: str) -> None:
 
 
 def check_deconvolution(config: dict[str, Any], shape: list[Any], owner: str) -> None:
-    """Raises where the size that a file names is not the one that follows from the input's; Keras 1 took any that fits."""
+    """Raises where the sizes that a file names are none."""
     first = 2 if config.get("dim_ordering") == "th" else 1
-    sizes, kernel, strides = (
-        shape[first : first + 2],
-        (config.get("nb_row"), config.get("nb_col")),
-        config.get("subsample", [1, 1]),
-    )
-    for size, extent, step in zip(sizes, kernel, strides, strict=True):
-        if not all(isinstance(number, int) and number > 0 for number in (size, extent, step)):
-            raise FileError(message(owner, "sizes must be positive whole numbers", {"output_shape": shape}))
-        rest = size % step if config.get("border_mode") == "same" else (size - extent) % step
-        if rest:
-            raise NotReadYet(message(owner, "this size of the output is not the one of today's layer", {"output_shape": shape}))
+    named = (*shape[first : first + 2], config.get("nb_row"), config.get("nb_col"), *config.get("subsample", [1, 1]))
+    if not all(isinstance(number, int) and number > 0 for number in named):
+        raise FileError(message(owner, "sizes must be positive whole numbers", {"output_shape": shape}))
