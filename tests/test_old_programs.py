@@ -4,6 +4,7 @@ import functools
 import tarfile
 from pathlib import Path
 
+import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,7 @@ from kerata import optimizers
 from kerata.legacy import keras1, keras2, tfkeras2
 from kerata.legacy.tensorflow.types import TensorShape
 
+RNG = np.random.RandomState(1)
 X = np.random.RandomState(0).randn(50, 3).astype("float32")
 
 
@@ -236,6 +238,56 @@ def test_branches_that_merge_twice_have_their_input_once():
     a, b, c = (np.ones((6, size), "float32") for size in (3, 4, 5))
     assert whole.predict([a, b, c]).shape == (6, 1)
     whole.fit([a, b, c], np.ones((6, 1)), nb_epoch=1, verbose=0)
+
+
+def branched():
+    """A compiled chain that begins with two branches, of which the second is longer: a graph has its first layer in front."""
+    layers, models = keras1.layers, keras1.models
+    left = models.Sequential([layers.Dense(3, input_dim=3)])
+    right = models.Sequential([layers.Dense(3, input_dim=3), layers.Dense(3)])
+    model = models.Sequential([layers.Merge([left, right], mode="concat"), layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def test_files_of_a_chain_that_begins_with_branches(tmp_path):
+    model, y = branched(), X[:, :1]
+    whole, weights = str(tmp_path / "whole.h5"), str(tmp_path / "weights.h5")
+    model.fit(
+        [X, X],
+        y,
+        nb_epoch=2,
+        verbose=0,
+        callbacks=[keras1.callbacks.ModelCheckpoint(whole), keras1.callbacks.ModelCheckpoint(weights, save_weights_only=True)],
+    )
+    expected, loaded = model.predict([X, 2 * X]), keras1.models.load_model(whole)
+    read = keras1.models.model_from_json(model.to_json())
+    read.load_weights(weights)
+    others = [branched(), branched()]
+    for other, path in zip(others, (whole, weights), strict=True):
+        other.load_weights(path)
+    for one in (loaded, read, *others):
+        np.testing.assert_allclose(one.predict([X, 2 * X]), expected, rtol=1e-5, atol=1e-6)
+    # With the state of the optimizer, training goes on as it would have.
+    for one in (model, loaded):
+        one.train_on_batch([X, 2 * X], y)
+    np.testing.assert_allclose(loaded.predict([X, X]), model.predict([X, X]), rtol=1e-4, atol=1e-5)
+    with pytest.raises(NotImplementedError, match="begins with Merge"):
+        model.save(str(tmp_path / "whole.keras"))
+
+
+def test_a_file_of_keras_1_lists_the_layers_of_branches(tmp_path):
+    model = branched()
+    numbers = [RNG.normal(size=w.shape).astype("float32") for w in model.get_weights()]
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["layer_names"] = [f"dense_{n}".encode() for n in range(91, 95)]
+        for index in range(4):
+            group = file.create_group(f"dense_{91 + index}")
+            group.attrs["weight_names"] = [b"W", b"b"]
+            group["W"], group["b"] = numbers[2 * index : 2 * index + 2]
+    model.load_weights(str(tmp_path / "old.h5"))
+    for found, right in zip(model.get_weights(), numbers, strict=True):
+        np.testing.assert_array_equal(found, right)
 
 
 @pytest.mark.parametrize("keras", [keras1, keras2], ids=["keras1", "keras2"])

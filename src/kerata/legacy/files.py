@@ -4,6 +4,7 @@ Weights in `.h5` and `.hdf5` are written as `tf.keras` wrote them, so that they 
 its content says.
 """
 
+import contextlib
 import os
 import tempfile
 import warnings
@@ -19,6 +20,7 @@ from kerata.base.refusals import MissingFile, nothing_there
 from kerata.base.replacing import replace_file
 from kerata.base.types import PathLike
 from kerata.layers.layer import Layer
+from kerata.legacy.branches import as_graph
 from kerata.legacy.measures import of_columns
 from kerata.legacy.remembered import recall, remember
 from kerata.models.model import Model
@@ -237,6 +239,14 @@ def save_model(
     **kwargs: object,
 ) -> None:
     """Writes a whole model: a file of HDF5, one of Keras 3, or a SavedModel folder, by `save_format` or by the name."""
+    # A '.keras' file holds the state of the optimizer in the order of the weights, which is another one in a graph.
+    as_it_is = not is_open(filepath) and os.fspath(filepath).endswith(".keras")
+    with contextlib.nullcontext(model) if as_it_is else as_graph(model) as whole:
+        write_whole(whole, filepath, overwrite, include_optimizer, save_format)
+
+
+def write_whole(model: Model, filepath: PathLike, overwrite: bool, include_optimizer: bool, save_format: str | None) -> None:
+    """Writes a model that has a description."""
     if is_open(filepath):
         with beside(filepath, reads=False) as path:
             old_files.save_old_model(model, Path(path), include_optimizer, for_then=True)
@@ -255,7 +265,7 @@ def save_model(
             if path.suffix in HDF5_ENDINGS or save_format is not None:
                 raise
             said = f"save_model: {path.name} is written in the form of a '.keras' file, which Kerata and Keras 3 read: {error}"
-            warnings.warn(said, stacklevel=3)
+            warnings.warn(said, stacklevel=4)
     with written_as(filepath, ".keras", overwrite) as path:
         saving.save_model(model, path, True, include_optimizer=include_optimizer)
 

@@ -26,6 +26,7 @@ from kerata.engine.types import HostArray
 from kerata.layers import Layer
 from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
+from kerata.legacy.branches import Several, begins_with_branches, flattened, in_graph, inputs_of
 from kerata.legacy.configs import is_of_then, numbering
 from kerata.legacy.crossentropy import measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, check_may_wait, check_there, give_early, load_weights, save_model, save_weights
@@ -380,7 +381,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     def to_json(self, **kwargs) -> str:
         """The architecture as JSON, in the era's words."""
         kind = kind_of(self)
-        if isinstance(self.__dict__.get("_input"), Several):
+        if begins_with_branches(self):
             # What begins with branches has no description today; what no file may hold is refused all the same.
             written = json.dumps(serialize_keras_object(self.layers))
         else:
@@ -481,6 +482,16 @@ class OldSequential(OldModel):
         self._tail, self._whole = outputs, None
         self.built = True
 
+    @shown
+    def flattened_layers(self) -> list[Any]:
+        """The layers as files of Keras 1 list them."""
+        return flattened(self)
+
+    @shown
+    def layers_in_files(self) -> list[Any]:
+        """The layers as files of today list them."""
+        return in_graph(self)
+
     @property
     def _graph(self) -> Graph | None:
         several = self.__dict__.get("_input")
@@ -495,7 +506,7 @@ class OldSequential(OldModel):
         self._tail, self._whole = None, value
 
     def get_config(self):
-        if isinstance(self.__dict__.get("_input"), Several):
+        if begins_with_branches(self):
             if not says_today() and (found := descriptions.words_of_branches(self)) is not None:
                 return found
             raise NotImplementedError(
@@ -505,29 +516,11 @@ class OldSequential(OldModel):
 
     def call(self, inputs: object, training: bool | None = None, mask: object = None) -> object:
         whole = self.__dict__.get("_whole")
-        if isinstance(self.__dict__.get("_input"), Several) or (whole is not None and whole.beside):
+        if begins_with_branches(self) or (whole is not None and whole.beside):
             graph = self._graph
             assert graph is not None
             return graph.run(graph.match_inputs(inputs, self))
         return super().call(inputs, training, mask)  # type: ignore[misc]
-
-
-class Several:
-    """The inputs of a Sequential model that begins with several branches."""
-
-    shape = ()
-    name = ""
-
-    def __init__(self, tensors: list[Any]):
-        self.tensors = tensors
-        self.history = (self, 0, 0)
-
-
-def inputs_of(branch: Layer) -> list[Any]:
-    graph = getattr(branch, "_graph", None)
-    if graph is not None:
-        return list(graph.inputs)
-    return [branch.input] if not isinstance(branch.input, (list, tuple)) else list(branch.input)
 
 
 def plain(loss: object) -> object:

@@ -3,7 +3,6 @@
 import ast
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 import kerata
 from kerata.cli.upgrading.edits import Source
@@ -134,7 +133,7 @@ class Call:
         return found
 
 
-def literal(node: ast.AST) -> Any:
+def literal(node: ast.AST) -> object:
     """What stands in a program as it is; `None` for what is computed, in a tuple too."""
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(literal(one) for one in node.elts)

@@ -9,7 +9,7 @@ from kerata.base.refusals import FileError
 from kerata.base.registry import home_of
 from kerata.engine.variable import Variable
 from kerata.layers.layer import Layer
-from kerata.saving.legacy.form import LayerArrays, Source, Weights
+from kerata.saving.legacy.form import KERAS1, LayerArrays, Source, Weights
 from kerata.saving.legacy.layouts import arrange, check_names, check_shapes, count_of
 from kerata.saving.legacy.types import SavedModel
 
@@ -92,21 +92,29 @@ def own_variables(model: SavedModel) -> list[Any]:
 
 def match(model: SavedModel, weights: Weights, owner: str, by_name: bool) -> list[tuple[Any, list[Source]]]:
     """The layers of a model with weights, each with its arrays."""
-    layers = [layer for layer in model.layers if layer.weights]
     held = [entry for entry in weights.layers if entry.arrays]
-    named = {layer.name: layer for layer in layers}
-    if by_name or (len(named) == len(layers) and set(named) == {entry.layer for entry in held}):
+    # Of branches that a chain begins with, files list the layers: those of Keras 1 branch by branch.
+    listing = "flattened_layers" if weights.era == KERAS1 else "layers_in_files"
+    lists = [list(model.layers), list(getattr(model, listing, ()))]
+    for layers in ([layer for layer in listed if layer.weights] for listed in lists):
+        named = {layer.name: layer for layer in layers}
+        if len(named) == len(layers) and set(named) == {entry.layer for entry in held}:
+            return [(named[name], arrays) for name, arrays in held]
+    if by_name:
+        named = {layer.name: layer for layers in lists for layer in layers if layer.weights}
         return [(named[name], arrays) for name, arrays in held if name in named]
-    if len(layers) != len(held):
-        raise FileError(
-            message(
-                owner,
-                f"the file must match the model, which has {len(layers)} layers with weights",
-                {"layers in the file": len(held), "they are": describe(held)},
-                FIX,
-            )
+    for layers in ([layer for layer in listed if layer.weights] for listed in lists):
+        if len(layers) == len(held):
+            return [(layer, arrays) for layer, (_, arrays) in zip(layers, held, strict=True)]
+    count = sum(1 for layer in model.layers if layer.weights)
+    raise FileError(
+        message(
+            owner,
+            f"the file must match the model, which has {count} layers with weights",
+            {"layers in the file": len(held), "they are": describe(held)},
+            FIX,
         )
-    return [(layer, arrays) for layer, (_, arrays) in zip(layers, held, strict=True)]
+    )
 
 
 def describe(held: Sequence[LayerArrays]) -> str:

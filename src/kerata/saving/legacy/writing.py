@@ -457,7 +457,7 @@ def write_names(group: Group, name: str, names: list[str]) -> None:
 def write_weights(model: SavedModel, group: Group) -> None:
     """The weights of each layer, what is trained first."""
     group.attrs["keras_version"], group.attrs["backend"] = VERSION, b"tensorflow"
-    layers = list(model.layers)
+    layers = list(getattr(model, "layers_in_files", model.layers))
     write_names(group, "layer_names", [layer.name for layer in layers])
     for layer in layers:
         inner = group.create_group(layer.name)
