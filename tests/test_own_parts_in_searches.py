@@ -376,3 +376,31 @@ def test_callbacks_around_evaluations(make):
         build, X, Y, cv=FOLDS, seed=3, callbacks=[make()], trials=1, sampler="random", storage=None, verbose=0, **given
     )
     np.testing.assert_allclose(study.trials[0].histories[0]["val_loss"], right["val_loss"], rtol=1e-5)
+
+
+def unnamed(hp=None):
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    rate = hp.float("rate", 0.01, 0.1) if hp else 0.01
+    measures = [kerata.metrics.AUC(), kerata.metrics.AUC(), kerata.losses.Poisson()]
+    model.compile(kerata.optimizers.SGD(rate), "binary_crossentropy", metrics=measures)
+    return model
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_measures_without_a_name_have_one_name_in_all_trials(turns):
+    unnamed()
+    given = {"cv": FOLDS, "epochs": 2, "objective": "val_auc", "storage": None, "verbose": 0, "turns": turns}
+    study = search.run(unnamed, X, (Y > 0).astype("float32"), trials=3, **given)
+    names = {tuple(history) for trial in study.trials for history in trial.histories}
+    measures = ["auc", "auc_1", "loss", "poisson"]
+    assert names == {(*measures, *[f"val_{name}" for name in measures])}
+    assert sorted(study.best.refit().history.history) == measures
+    assert len({trial.histories[0]["loss"][-1] for trial in study.trials}) > 1
+
+
+def test_measures_without_a_name_have_one_name_in_all_variants():
+    unnamed()
+    given = {"variants": {"a": unnamed, "b": unnamed}, "objective": "val_auc", "epochs": 1}
+    found = search.compare(None, X, (Y > 0).astype("float32"), **given)
+    assert list(found.histories["a"][0]) == list(found.histories["b"][0])
+    assert (found.scores["a"] == found.scores["b"]).all()

@@ -12,6 +12,7 @@ from kerata.base.types import Slashed
 _local = ambient()
 _counts: dict[str, int] = defaultdict(int)
 _naming = ambient()
+_measuring = ambient()
 
 
 def is_name(value: object) -> bool:
@@ -106,6 +107,28 @@ def auto_name(base: str) -> str:
 def naming(made: Callable[[str], str]) -> Within:
     """A block in which who gets no name is called otherwise, as in another era."""
     return Within(_naming, made=made)
+
+
+def name_measure(base: str) -> str:
+    """`auto_name` for what is reported under its name; within `measures_anew`, as if there had been none before."""
+    counts: dict[str, int] | None = getattr(_measuring, "counts", None)
+    if counts is None:
+        return auto_name(base)
+    counts[base] += 1
+    return base if counts[base] == 1 else f"{base}_{counts[base] - 1}"
+
+
+def measures_anew() -> Within:
+    """A block in which metrics and losses without a name are called as the first of the process.
+
+    A builder that is called for each trial makes a new `AUC()` each time: all of them are "auc", as their objective says.
+    Layers are not named anew: one that the builder keeps would meet another one of its name.
+
+    >>> with measures_anew():
+    ...     name_measure("auc"), name_measure("auc")
+    ('auc', 'auc_1')
+    """
+    return Within(_measuring, counts=defaultdict(int))
 
 
 def forget_names() -> None:

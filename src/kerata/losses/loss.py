@@ -14,7 +14,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Owner, like_sequence
 from kerata.engine.module import Module
-from kerata.engine.naming import auto_name
+from kerata.engine.naming import name_measure
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import note, noted
 from kerata.engine.types import Array, TensorLike, Tree
@@ -56,7 +56,7 @@ class Loss(Module):
     target_form: str | None = None
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
-        self.name = name or auto_name(registry.snake(type(self).__name__))
+        self.name = name or name_measure(registry.snake(type(self).__name__))
         reduction = FORMER_REDUCTIONS.get(reduction, reduction) if isinstance(reduction, str) else reduction
         if reduction not in REDUCTIONS:
             raise ValueError(

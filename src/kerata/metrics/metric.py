@@ -15,7 +15,7 @@ from kerata.base.serialization import deserialize_keras_object, resolve, seriali
 from kerata.base.types import DTypeLike, Plain
 from kerata.engine.mistakes import Blame
 from kerata.engine.module import Module, parts
-from kerata.engine.naming import auto_name, name_scope
+from kerata.engine.naming import name_measure, name_scope
 from kerata.engine.policy import standardize_policy
 from kerata.engine.scope import Scope, current_scope
 from kerata.engine.variable import Variable
@@ -62,7 +62,7 @@ class Metric(Module):
     mixes_samples = False
 
     def __init__(self, dtype=None, name=None):
-        self.name = name or auto_name(registry.snake(type(self).__name__))
+        self.name = name or name_measure(registry.snake(type(self).__name__))
         self._dtype = standardize_policy(dtype or config.floatx()).compute_dtype
         self._variables: list[Variable] = []
 

@@ -9,6 +9,7 @@ from kerata.base.checks import message
 from kerata.callbacks.callback import flatten_callbacks
 from kerata.data.samples import Data, Samples
 from kerata.data.sources import standardize_source
+from kerata.engine.naming import measures_anew
 from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
 from kerata.populations.initial import adapt_layers
@@ -87,7 +88,7 @@ class Best:
         study = self._study
         assert study._build is not None
         # Two refits of a study are the same model.
-        with seeded_wholly(study._card["seed"] or 0):
+        with seeded_wholly(study._card["seed"] or 0), measures_anew():
             hp = HyperParameters(Recorded(self.params))
             model = study._build(hp)
             if not model.built and study._data is not None:

@@ -17,6 +17,7 @@ from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
+from kerata.engine.naming import measures_anew
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
 from kerata.populations.fitted import make_group, make_member
@@ -308,6 +309,7 @@ def make_variants(
         built: dict[str, tuple[Model, int, Any]] = {}
         for name, make in variants.items():
             builds = callable(make) and not isinstance(make, Model)
+            make = with_measures_anew(make) if builds else make
             each = make() if builds else make
             if not isinstance(each, Model):
                 raise TypeError(message("compare", "a variant must be a function that builds a compiled model", {name: each}))
@@ -334,6 +336,17 @@ def make_variants(
             )
         found[name] = (recompiled(model, each), batch_size, None)
     return found
+
+
+def with_measures_anew(make: Callable[[], Model]) -> Callable[[], Model]:
+    """A builder of which all models measure under the same names."""
+
+    @functools.wraps(make)
+    def build() -> Model:
+        with measures_anew():
+            return make()
+
+    return build
 
 
 def recompiled(model: Model, optimizer: object) -> Model:

@@ -15,6 +15,7 @@ from kerata.base.interrupts import hand_on
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Verbose
 from kerata.data.samples import Samples
+from kerata.engine.naming import measures_anew
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
@@ -159,7 +160,7 @@ class Search:
     def _probe(self) -> None:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
         hp = HyperParameters(Untried(self.tried, Defaults()))
-        model = check_model(self.build(hp))
+        model = build_model(self.build, hp)
         group = self.runner.check(model, self._maker(hp), hp.fitting)
         if self.verbose and getattr(group, "why_alone", None) is not None:
             print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
@@ -287,7 +288,7 @@ class Search:
 
         def make() -> Model:
             with self.building:
-                return check_model(self.build(HyperParameters(Recorded(hp.params))))
+                return build_model(self.build, HyperParameters(Recorded(hp.params)))
 
         return make
 
@@ -295,7 +296,7 @@ class Search:
         hp = HyperParameters(source, self.domains)
         try:
             with self.building:
-                model = check_model(self.build(hp))
+                model = build_model(self.build, hp)
             self.runner.check(model, self._maker(hp), hp.fitting)
             return model, hp, None
         except Exception as error:
@@ -420,6 +421,12 @@ class Watched:
 
     def flush(self) -> list[tuple[int, bool]]:
         return self.pruner.flush()
+
+
+def build_model(build: Callable[[HyperParameters], Any], hp: HyperParameters) -> Model:
+    """The model of some values; what it measures has the same names in each trial."""
+    with measures_anew():
+        return check_model(build(hp))
 
 
 def check_model(model: object) -> Model:
