@@ -371,6 +371,9 @@ def test_callbacks_around_evaluations(make):
         X[rows], Y[rows], validation_data=(X[held], Y[held]), seed=3, verbose=0, callbacks=[make()], **given
     ).history
     result = search.cross_validate(build(), X, Y, cv=FOLDS, seed=3, callbacks=[make()], **given)
+    for ours, one in zip(result.models[0].get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, one, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(result.scores["loss"][0], model.evaluate(X[held], Y[held], verbose=0), rtol=1e-4)
     np.testing.assert_allclose(result.histories[0]["val_loss"], right["val_loss"], rtol=1e-5)
     study = search.run(
         build, X, Y, cv=FOLDS, seed=3, callbacks=[make()], trials=1, sampler="random", storage=None, verbose=0, **given

@@ -186,7 +186,7 @@ class FittedMember(Member):
                 variable.store(value)
             self.paused_weights = None
         follower = Follower(self, watch, stops, drop_bad, is_over, on_epochs)
-        relays: list[Any] = [Relay(callback) for callback in self.callbacks]
+        relays: list[Any] = [Relay(callback, follower) for callback in self.callbacks]
         model.fit(
             **self.group.arguments(self),
             epochs=self.epochs,
@@ -227,13 +227,19 @@ class Relay:
 
     follows_progress = is_passive = writes_files = False
 
-    def __init__(self, callback: Callable[..., Any]):
+    def __init__(self, callback: Callable[..., Any], follower: "Follower"):
+        self.callback, self.follower = callback, follower
         self.added_logs = getattr(callback, "added_logs", None)
         for name in HOOKS:
             if defines(callback, (name,)):
                 # An older name is called by the newer one.
                 name = name.replace("on_batch", "on_train_batch")
                 setattr(self, name, getattr(callback, name))
+
+    def settle(self) -> None:
+        """What has to be undone before `fit` takes averages over; not where training is to go on as it stands now."""
+        if not self.follower.paused and hasattr(self.callback, "settle"):
+            self.callback.settle()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Nothing, where the callback has no such hook."""
