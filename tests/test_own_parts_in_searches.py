@@ -407,3 +407,15 @@ def test_measures_without_a_name_have_one_name_in_all_variants():
     found = search.compare(None, X, (Y > 0).astype("float32"), **given)
     assert list(found.histories["a"][0]) == list(found.histories["b"][0])
     assert (found.scores["a"] == found.scores["b"]).all()
+
+
+@pytest.mark.parametrize("given", [X, {"x": X}, (X, Y, Y, Y), 0.2, iter([(X, Y)])], ids=["x", "dict", "4", "share", "batches"])
+def test_what_is_no_validation_data_is_refused(given):
+    model = unnamed()
+    for call in (
+        lambda: search.run(unnamed, X, Y, trials=1, validation_data=given, storage=None, verbose=0),
+        lambda: search.compare(model, X, Y, optimizers=["sgd"], validation_data=given),
+        lambda: search.fit_many(model, X, Y, copies=2, validation_data=given),
+    ):
+        with pytest.raises(ValueError, match=r"`validation_data` must be \(x, y\)"):
+            call()

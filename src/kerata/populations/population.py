@@ -22,6 +22,7 @@ from kerata.populations.group import DeviceData, Group, structure_key
 from kerata.populations.initial import InitialState, adapted, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.scheduler import Scheduler
+from kerata.populations.validation import read_validation
 from kerata.training.compilation import compilation_of, objective_of
 from kerata.training.host import through_host
 from kerata.training.objectives import CompiledLoss
@@ -349,9 +350,7 @@ def read_samples(
             )
         )
     if validation_data is not None:
-        given, *rest = validation_data
-        given = given if model is None else through_host(model, given)
-        return source, standardize_source(given, *rest, owner="validation_data")  # type: ignore[return-value]
+        return source, read_validation("fit_many", validation_data, model)
     return split_validation(source, validation_split, "fit_many") if validation_split else (source, None)
 
 

@@ -27,6 +27,7 @@ from kerata.populations.member import Member, copies_of
 from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
+from kerata.populations.validation import read_validation
 from kerata.search.cross_validation import Folds, make_folds
 from kerata.search.luck import Difference, paired_difference, say_difference
 from kerata.training.compilation import compilation_of
@@ -245,7 +246,7 @@ def compare(
     else:
         folds = [(None, None)] * repeats
         if validation_data is not None:
-            held = standardize_source(through_host(model, validation_data[0]), *validation_data[1:], owner="validation_data")
+            held = read_validation("compare", validation_data, model)
         elif validation_split:
             samples, held = split_validation(samples, validation_split, "compare")
     runs: dict[str, list[Member]] = {}

@@ -12,6 +12,7 @@ from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.engine.types import TensorLike
 from kerata.populations.objective import Objective
+from kerata.populations.validation import read_validation
 from kerata.search.constraints import Constraints
 from kerata.search.cross_validation import Folds, make_folds
 from kerata.search.fingerprint import mark_arrays
@@ -192,10 +193,7 @@ def divide(
             raise ValueError(message("search", "give `cv` or validation data, not both", given))
         return samples, make_folds(samples, cv, repeats, split, groups, seed), None
     if validation_data is not None:
-        held = standardize_source(*validation_data, owner="validation_data")
-        if not isinstance(held, Samples):
-            raise TypeError(message("search", "validation data must be arrays", {"validation_data": type(held).__name__}))
-        return samples, None, held
+        return samples, None, read_validation("search", validation_data)
     if validation_split:
         samples, held = split_validation(samples, validation_split, "search")
         return samples, None, held
