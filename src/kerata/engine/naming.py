@@ -128,7 +128,8 @@ def measures_anew() -> Within:
     ...     name_measure("auc"), name_measure("auc")
     ('auc', 'auc_1')
     """
-    return Within(_measuring, counts=defaultdict(int))
+    counts: defaultdict[str, int] = defaultdict(int)
+    return Within(_measuring, counts=counts)
 
 
 def forget_names() -> None:
