@@ -5,13 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kerata
-from kerata.cli.run import cells_of, run_program
+from kerata.cli.run import cells_of, encoding_of, run_program
 from kerata.legacy.detection import find_era, old_idioms
 from quickly import XLA_FLAGS
 
@@ -394,6 +395,22 @@ def test_a_program_may_name_its_encoding(tmp_path, capsys):
     (tmp_path / "model.py").write_bytes(b"\x89HDF\r\n\x1a\n")
     assert run_program(str(tmp_path / "model.py"), []) == 2
     assert "it is the file of a model, and no program: `kerata inspect` says what it holds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["utf-8-unix", "UTF8", "cp1252", "koi8_u", "iso-8859-15", "utf-8-sig", "latin-1-dos"])
+def test_encodings_of_python_are_read(name, tmp_path):
+    path = tmp_path / "old.py"
+    path.write_text(f"#!/usr/bin/env python\n# vim: set fileencoding={name} :\n")
+    with path.open("rb") as file:
+        assert encoding_of(path) == tokenize.detect_encoding(file.readline)[0]
+
+
+def test_a_program_makes_python_look_for_no_module_of_an_encoding(tmp_path, monkeypatch):
+    path = tmp_path / "old.py"
+    path.write_text("# coding: evil_module\n")
+    monkeypatch.setattr(tokenize, "detect_encoding", None)
+    with pytest.raises(ValueError, match="unknown encoding: evil_module"):
+        encoding_of(path)
 
 
 def test_magics_become_comments():

@@ -1,6 +1,8 @@
 """`kerata run`: an old program as it is, with the Keras of its time."""
 
 import contextlib
+import encodings
+import encodings.aliases
 import json
 import os
 import re
@@ -21,6 +23,11 @@ from kerata.legacy.tensorflow.layers import in_use
 
 # How files of models begin: HDF5, and archives.
 MODELS = (b"\x89HDF", b"PK\x03\x04")
+# The encoding that one of the first two lines of a program may name (PEP 263), and those that Python has.
+COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
+WITHOUT_ALIAS = ("cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_t", "koi8_u", "utf_8_sig")
+WITH_ENDS_OF_LINES = ("utf_8_", "latin_1_", "iso_8859_1_", "iso_latin_1_")
+ENCODINGS = {*encodings.aliases.aliases, *encodings.aliases.aliases.values(), *WITHOUT_ALIAS}
 
 
 def run_program(program: str, arguments: list[str], dialect: str | None = None, quiet: bool = False) -> int:
@@ -150,8 +157,17 @@ def encoding_of(path: Path) -> str:
         if file.read(8).startswith(MODELS):
             raise ValueError("it is the file of a model, and no program: `kerata inspect` says what it holds")
         file.seek(0)
+        if path.suffix == ".ipynb":
+            return "utf-8"
+        for line in (file.readline(), file.readline()):
+            named = COOKIE.match(line)
+            # Python would look for a module of any name that a file says.
+            name = "" if named is None else encodings.normalize_encoding(named[1].decode()).lower()
+            if named and name not in ENCODINGS and not name.startswith(WITH_ENDS_OF_LINES):
+                raise ValueError(f"unknown encoding: {named[1].decode()}")
+        file.seek(0)
         try:
-            return "utf-8" if path.suffix == ".ipynb" else tokenize.detect_encoding(file.readline)[0]
+            return tokenize.detect_encoding(file.readline)[0]
         except SyntaxError as error:
             raise ValueError(str(error)) from None
 
