@@ -22,12 +22,12 @@ from kerata.base.interrupts import hand_on
 from kerata.base.limits import CALL, take_work
 from kerata.base.registry import snake
 from kerata.base.types import DTypeLike, Owner
+from kerata.engine.dicts import in_order, map_in_order
 from kerata.engine.guesses import FOLDED, SMALL, TRIALS, Sizes, by_numbers, guesses
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Module
 from kerata.engine.naming import auto_name
 from kerata.engine.numbers import need_of
-from kerata.engine.order import in_order, map_in_order
 from kerata.engine.scope import Scope, current_scope, note, noted
 from kerata.engine.standing import any_stand, value_of, valued
 from kerata.engine.types import Array, TensorLike, Tree

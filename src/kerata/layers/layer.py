@@ -16,11 +16,11 @@ from kerata.base.checks import KindError, Said, describe_owner, did_you_mean, me
 from kerata.base.config import dtype_policy
 from kerata.base.recent import while_there
 from kerata.dialects import hint
+from kerata.engine.dicts import map_in_order
 from kerata.engine.guesses import TRIALS
 from kerata.engine.mistakes import explain
 from kerata.engine.module import Look, parts
 from kerata.engine.naming import auto_name, current_path, is_name, name_scope, open_name
-from kerata.engine.order import map_in_order
 from kerata.engine.policy import standardize_policy
 from kerata.engine.rematerializing import remat_of
 from kerata.engine.scope import Scope, current_scope, in_scope, note, noted

@@ -17,8 +17,8 @@ import numpy as np
 
 from kerata.base.limits import trusted
 from kerata.base.types import Owner
+from kerata.engine.dicts import map_in_order
 from kerata.engine.module import PLAIN, Module, modules_of
-from kerata.engine.order import map_in_order
 from kerata.engine.policy import DTypePolicy
 from kerata.engine.random import host_stream
 from kerata.engine.structure import structure_of

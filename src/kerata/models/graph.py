@@ -11,7 +11,7 @@ import numpy as np
 from kerata.base.checks import did_you_mean, message
 from kerata.base.types import Owner
 from kerata.data.border import Border
-from kerata.engine.order import in_order
+from kerata.engine.dicts import in_order
 from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray

@@ -15,8 +15,8 @@ import jax
 import numpy as np
 
 from kerata.base.recent import while_there
+from kerata.engine.dicts import map_in_order
 from kerata.engine.module import PLAIN, Module
-from kerata.engine.order import map_in_order
 from kerata.engine.structure import is_ours
 from kerata.engine.variable import Variable
 from kerata.layers import Layer

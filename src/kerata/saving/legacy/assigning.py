@@ -95,22 +95,21 @@ def match(model: SavedModel, weights: Weights, owner: str, by_name: bool) -> lis
     held = [entry for entry in weights.layers if entry.arrays]
     # Of branches that a chain begins with, files list the layers: those of Keras 1 branch by branch.
     listing = "flattened_layers" if weights.era == KERAS1 else "layers_in_files"
-    lists = [list(model.layers), list(getattr(model, listing, ()))]
-    for layers in ([layer for layer in listed if layer.weights] for listed in lists):
+    lists = [[layer for layer in listed if layer.weights] for listed in (model.layers, getattr(model, listing, ()))]
+    for layers in lists:
         named = {layer.name: layer for layer in layers}
         if len(named) == len(layers) and set(named) == {entry.layer for entry in held}:
             return [(named[name], arrays) for name, arrays in held]
     if by_name:
-        named = {layer.name: layer for layers in lists for layer in layers if layer.weights}
+        named = {layer.name: layer for layers in lists for layer in layers}
         return [(named[name], arrays) for name, arrays in held if name in named]
-    for layers in ([layer for layer in listed if layer.weights] for listed in lists):
+    for layers in lists:
         if len(layers) == len(held):
             return [(layer, arrays) for layer, (_, arrays) in zip(layers, held, strict=True)]
-    count = sum(1 for layer in model.layers if layer.weights)
     raise FileError(
         message(
             owner,
-            f"the file must match the model, which has {count} layers with weights",
+            f"the file must match the model, which has {len(lists[0])} layers with weights",
             {"layers in the file": len(held), "they are": describe(held)},
             FIX,
         )
