@@ -414,3 +414,14 @@ def test_yaml_is_plain_data(text, said):
     pytest.importorskip("yaml", reason="PyYAML reads descriptions of Keras 1 and 2 in YAML")
     with pytest.raises(FileError, match=f"^model_from_yaml: .*{said}"):
         kerata.models.model_from_yaml(text)
+
+
+def test_a_file_without_arrays_is_no_file_of_a_model_with_weights(tmp_path):
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"], file.attrs["backend"] = np.array([b"flatten"]), b"tensorflow"
+        file.create_group("flatten").attrs["weight_names"] = np.array([], "S1")
+    for library in (kerata, kerata.legacy.tfkeras2):
+        model = library.Sequential([library.layers.Input((3,)), library.layers.Dense(2)])
+        with pytest.raises(ValueError, match="which has 1 layers with weights"):
+            model.load_weights(str(path))

@@ -95,7 +95,7 @@ def match(model: SavedModel, weights: Weights, owner: str, by_name: bool) -> lis
     held = [entry for entry in weights.layers if entry.arrays]
     # Of branches that a chain begins with, files list the layers: those of Keras 1 branch by branch.
     listing = "flattened_layers" if weights.era == KERAS1 else "layers_in_files"
-    lists = [[layer for layer in listed if layer.weights] for listed in (model.layers, getattr(model, listing, ()))]
+    lists = [[layer for layer in listed if layer.weights] for listed in (model.layers, getattr(model, listing, model.layers))]
     for layers in lists:
         named = {layer.name: layer for layer in layers}
         if len(named) == len(layers) and set(named) == {entry.layer for entry in held}:
