@@ -13,6 +13,7 @@ from kerata.base.checks import message
 from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import ClassWeight, Data, Reading, Samples, Uneven, standardize_arrays
+from kerata.data.texts import standardize_inputs
 from kerata.engine.random import stream_of
 from kerata.engine.types import HostArray
 
@@ -93,10 +94,11 @@ def standardize_source(
     batch_size: int | None = None,
     owner: str = "fit",
     reading: Reading | None = None,
+    texts: bool = False,
 ) -> Samples | Batches:
     """Arrays, frames, lists and dicts as `Samples`; generators, data sets and loaders as `Batches`.
 
-    `reading` is what a model asks of it.
+    `reading` is what a model asks of it. With `texts` there may be such among the inputs.
     """
     if x is None:
         raise ValueError(message(owner, "there is no data", {"x": x}, "Give arrays, or something that gives batches"))
@@ -112,7 +114,8 @@ def standardize_source(
             )
         )
     wide = None if reading is None else reading.wide
-    inputs, targets = standardize_arrays(x, "x", wide), standardize_arrays(y, "y", wide)
+    inputs = standardize_inputs(x, "x", wide) if texts else standardize_arrays(x, "x", wide)
+    targets = standardize_arrays(y, "y", wide)
     weights = standardize_arrays(sample_weight, "sample_weight", wide)
     samples = Samples(inputs, targets, weights)
     if class_weight is not None:

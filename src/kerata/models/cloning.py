@@ -13,6 +13,7 @@ from kerata.engine.symbolic import Operation, SymbolicTensor, Tensors, flatten, 
 from kerata.layers.input import Input
 from kerata.layers.layer import Layer
 from kerata.layers.preprocessing.host import HostLayer
+from kerata.layers.preprocessing.normalization import Normalization
 from kerata.models.model import Functional, Model
 from kerata.models.sequential import Sequential
 
@@ -94,9 +95,9 @@ class _Cloner:
         # A program's own functions are at hand, and need no name.
         with by_reference([]):
             twin = type(layer).from_config(config_of(layer))
-        if layer.runs_on_host:
-            # What it has read off data is no weight.
-            cast(HostLayer, twin).take_vocabulary(layer)
+        if isinstance(layer, HostLayer | Normalization):
+            # What a layer has read off data need not be a weight.
+            cast(Any, twin).take_learned(layer)
         return twin
 
     def sequential(self, model: Sequential, input_tensors: "Tensors | None") -> Sequential:

@@ -20,8 +20,8 @@ from kerata.layers.layer import Layer
 from kerata.models.chains import chain_of
 from kerata.models.cloning import clone_model
 from kerata.models.model import Model
+from kerata.populations.adapting import adapt_layers, adapting
 from kerata.populations.group import Group, structure_key
-from kerata.populations.initial import adapt_layers, adapting
 from kerata.populations.member import Member
 from kerata.populations.padding import Padding
 from kerata.training.plan import Batch
@@ -126,7 +126,7 @@ class Buckets:
             shape = self._shape_of(group)
             if shape is not None:
                 steps = sum(-(-member.size // group.batch_size) * member.epochs for member in some)
-                place = (shape.skeleton, group.batch_size, group.shuffle)
+                place = (id(group.samples), shape.skeleton, group.batch_size, group.shuffle)
                 clusters.setdefault(place, []).append(Cluster(shape, shape.widths, [group], steps))
         for place, wanted in clusters.items():
             made = self.groups.setdefault(place, {})

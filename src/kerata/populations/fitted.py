@@ -96,6 +96,10 @@ class FittedGroup(Group):
         self.why_alone, self.source, self.held, self.size = why, source, held, source.size
         self.notes = {"turns": True, "most": 1, "why": why}
 
+    @property
+    def samples(self) -> Samples:
+        return self.source
+
     def settle(self, members: list[Any]) -> None:
         """Nothing: no program is shared."""
 

@@ -89,6 +89,10 @@ class DeviceData:
         self.lock = threading.Lock()
         self.rows = samples.size
 
+    def first(self, count: int) -> tuple[Any, Any, Any]:
+        """The first samples, for their shapes."""
+        return self.samples.slice(0, min(count, self.size)).tree
+
     @property
     def sample_bytes(self) -> int:
         return self.samples.nbytes // self.size
@@ -204,6 +208,11 @@ class Group:
         self.capacity = self.held_capacity = self.held_batch = 0
         self._log_places: dict[bool, list[tuple[str, int]]] = {}
         self.findings = program.findings_of(self.structure, GroupFindings)
+
+    @property
+    def samples(self) -> Samples:
+        """The data."""
+        return self.data.samples
 
     def _begin(self, model: Model, batch_size: int, shuffle: bool, make: Callable[[], Any] | None) -> None:
         """What a group knows of its model, however the members are trained."""
@@ -407,7 +416,7 @@ class Group:
     @property
     def example(self) -> Batch:
         """The first samples, for their shapes."""
-        return self.data.samples.slice(0, min(self.batch_size, self.size)).tree
+        return self.data.first(self.batch_size)
 
     def fill(self, model: Model, numbers: np.ndarray, state: State, history: History | None) -> Model:
         """Gives a prepared model of the structure a member's numbers, state and history."""

@@ -7,12 +7,9 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.data.samples import Data
-from kerata.engine.symbolic import flatten
-from kerata.layers.layer import Layer
-from kerata.layers.weights import layers_of
-from kerata.models.copying import fresh_model
 from kerata.models.model import Model
 from kerata.optimizers.beginnings import starts_from_weights
+from kerata.populations.adapting import adapt_layers, adapting, places_of_adapting
 from kerata.populations.group import Group, State, plan_of
 from kerata.training.plan import Plan
 
@@ -37,6 +34,7 @@ class InitialState:
         self.group, self.x = group, x
         plan = plan_of(model)
         own = {id(v) for layer in adapting(model) for v in layer.variables}
+        self.adapting = places_of_adapting(model)
         self.kept = {} if initial_weights == "fresh" else kept_weights(plan, own, everything=initial_weights == "keep")
         if initial_weights == "auto" and self.kept and trained:
             raise ValueError(
@@ -67,30 +65,12 @@ class InitialState:
         variables = twin.variables
         for at, value in self.kept.items():
             variables[self.places[at]].store(value)
-        adapt_layers(twin, take_rows(self.x, rows))
-
-
-def adapted(model: Model, x: Data) -> Model:
-    """A built model whose layers have adapted to all samples, so that it can stand for its folds; a copy, where there are such
-    layers."""
-    if not adapting(model):
-        return model
-    twin = fresh_model(model)
-    for old, new in zip(model.variables, twin.variables, strict=True):
-        new.place(old.numpy())
-        new.assigned = old.assigned
-    adapt_layers(twin, x)
-    return twin
+        adapt_layers(twin, take_rows(self.x, rows), self.adapting)
 
 
 def was_trained(model: Model) -> bool:
     """Whether a model's optimizer has made a step."""
     return model.optimizer.built and int(model.optimizer.steps.numpy()) > 0
-
-
-def adapting(model: Model) -> list[Layer]:
-    """The layers of a model whose weights are learned from data before training (`adapt`), in its order."""
-    return [layer for layer in layers_of(model) if hasattr(layer, "adapt") and layer.adapts_weights]
 
 
 def kept_weights(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
@@ -101,15 +81,6 @@ def kept_weights(plan: Plan, without: set[int], everything: bool = False) -> dic
         for index, variable in enumerate(plan.variables[role])
         if (everything or variable.assigned) and variable.name != "seed_generator_state" and id(variable) not in without
     }
-
-
-def adapt_layers(model: Model, x: Data) -> None:
-    """Layers that learn from data before training do so from some samples."""
-    for layer in adapting(model):
-        given = layer.input
-        at = [index for index, tensor in enumerate(model.inputs) if tensor is given]
-        data = flatten(x)[at[0]] if at else Model(model.input, given).predict(x, verbose=0)
-        layer.adapt(data)  # type: ignore[attr-defined]
 
 
 def take_rows(tree: T, rows: np.ndarray | None) -> T:

@@ -17,9 +17,11 @@ from kerata.engine.hyper import Hypers, declared_hyperparameters
 from kerata.engine.module import Module, parts
 from kerata.layers.weights import layers_of
 from kerata.models.model import Model
+from kerata.populations.adapting import adapted
 from kerata.populations.fitted import make_group, make_member
-from kerata.populations.group import DeviceData, Group, structure_key
-from kerata.populations.initial import InitialState, adapted, was_trained
+from kerata.populations.group import Group, structure_key
+from kerata.populations.initial import InitialState, was_trained
+from kerata.populations.inputs import Inputs
 from kerata.populations.member import Member, copies_of
 from kerata.populations.scheduler import Scheduler
 from kerata.populations.validation import read_validation
@@ -284,8 +286,7 @@ def fit_many(
     if single:
         build_for(models[0], source.slice(0, min(batch_size, source.size)).tree, "fit", source)
         models = [adapted(models[0], source.x)]
-    held_data = None if held is None else DeviceData(held)
-    groups = group_models(models, DeviceData(source), held_data, batch_size, shuffle, callbacks)
+    groups = group_models(models, Inputs(source, held), batch_size, shuffle, callbacks)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, source.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, source.size, "validation_rows"))
@@ -339,7 +340,7 @@ def read_samples(
         model: the model whose layers of the host the data goes through; `None` where there are several models.
         x, y, sample_weight, validation_data, validation_split: as in `fit_many`.
     """
-    source = standardize_source(x if model is None else through_host(model, x), y, sample_weight, owner="fit_many")
+    source = standardize_source(through_host(model, x), y, sample_weight, owner="fit_many", texts=True)
     if not isinstance(source, Samples):
         raise TypeError(
             message(
@@ -418,8 +419,7 @@ def count_members(
 
 def group_models(
     models: list[Model],
-    data: DeviceData,
-    held_data: DeviceData | None,
+    inputs: Inputs,
     batch_size: int,
     shuffle: bool,
     callbacks: "Callbacks | Callable[..., Any] | None" = None,
@@ -427,14 +427,12 @@ def group_models(
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
     groups = []
-    source = data.samples
-    batch = source.slice(0, min(batch_size, source.size)).tree
     for index, model in enumerate(models):
-        build_for(model, batch, "fit", source if not index else None)
+        data, held_data = inputs.of(model)
+        build_for(model, data.first(batch_size), "fit", data.samples if not index else None)
         if not index and held_data is not None:
-            first = held_data.samples.slice(0, min(batch_size, held_data.size)).tree
-            build_for(model, first, "evaluate", held_data.samples)
-        key = structure_key(model)
+            build_for(model, held_data.first(batch_size), "evaluate", held_data.samples)
+        key = (id(data.samples), structure_key(model))
         if key not in found:
             found[key] = make_group(model, data, held_data, batch_size, shuffle, callbacks=callbacks)
         groups.append(found[key])

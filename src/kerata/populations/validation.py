@@ -24,7 +24,9 @@ def read_validation(owner: str, data: Any, model: Model | None = None) -> Sample
         fix = "For a share of x and y write validation_split" if isinstance(data, float) else fix
         raise ValueError(message(owner, expected, {"validation_data": data}, fix))
     inputs, *rest = data
-    held = standardize_source(inputs if model is None else through_host(model, inputs), *rest, owner="validation_data")
+    held = standardize_source(
+        inputs if model is None else through_host(model, inputs), *rest, owner="validation_data", texts=model is None
+    )
     if not isinstance(held, Samples):
         raise TypeError(message(owner, expected, {"validation_data": type(inputs).__name__}, fix))
     return held

@@ -12,12 +12,13 @@ from kerata.data.sources import standardize_source
 from kerata.engine.naming import measures_anew
 from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
-from kerata.populations.initial import adapt_layers
+from kerata.populations.adapting import adapt_layers
 from kerata.populations.member import copies_of, is_maker
 from kerata.populations.objective import Objective
 from kerata.search.model_files import ModelFiles
 from kerata.search.records import Trial
 from kerata.search.space import HyperParameters, Recorded
+from kerata.training.host import through_host
 from kerata.training.prepare import build_for
 
 
@@ -132,7 +133,7 @@ class Best:
         epochs = epochs or max(1, round(float(np.mean(self.trial.best_epochs or self.trial.epochs or [1]))))
         given = (samples.x, samples.y) if isinstance(samples, Samples) else (x, y)
         if isinstance(samples, Samples):
-            adapt_layers(model, samples.x)
+            adapt_layers(model, through_host(model, samples.x))
         model.fit(*given, epochs=epochs, **fit)
         return model
 

@@ -20,9 +20,10 @@ from kerata.diagnosis.reading import read_curves
 from kerata.engine.naming import measures_anew
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model
+from kerata.populations.adapting import adapted
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData, Group, plan_of, structure_key
-from kerata.populations.initial import InitialState, adapted, was_trained
+from kerata.populations.initial import InitialState, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members

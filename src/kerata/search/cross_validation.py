@@ -17,9 +17,10 @@ from kerata.diagnosis.judgement.examination import examine
 from kerata.diagnosis.judgement.finding import Examination
 from kerata.engine.types import HostArray, TensorLike, Tree
 from kerata.models.model import Model
+from kerata.populations.adapting import adapted
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import DeviceData
-from kerata.populations.initial import InitialState, adapted, take_rows, was_trained
+from kerata.populations.initial import InitialState, take_rows, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
 from kerata.populations.scheduler import Scheduler

@@ -20,7 +20,7 @@ from kerata.data.samples import ClassWeight
 from kerata.engine.types import Tree
 from kerata.layers.weights import layers_of
 from kerata.models.model import Model
-from kerata.populations.initial import adapting
+from kerata.populations.adapting import adapting
 from kerata.search.descriptions import Reader, describe, describe_graph, shorten
 from kerata.training.compilation import compilation_of
 

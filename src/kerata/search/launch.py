@@ -116,7 +116,7 @@ def run(
         raise TypeError(
             message("search", "`build` must be a function that takes hp and returns a compiled model", {"build": build})
         )
-    samples = standardize_source(x, y, sample_weight, owner="search")
+    samples = standardize_source(x, y, sample_weight, owner="search", texts=True)
     if not isinstance(samples, Samples):
         raise TypeError(
             message("search", "data must be arrays: it is held on the device once for all trials", {"x": type(x).__name__})

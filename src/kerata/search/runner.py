@@ -13,10 +13,12 @@ from kerata.base.checks import did_you_mean, message
 from kerata.callbacks.callback import Callbacks
 from kerata.data.samples import ClassWeight, Samples
 from kerata.models.model import Model
+from kerata.populations.adapting import adapt_layers
 from kerata.populations.buckets import Buckets
 from kerata.populations.fitted import make_group, make_member
-from kerata.populations.group import DeviceData, Group, plan_of, structure_key
-from kerata.populations.initial import InitialState, adapt_layers, take_rows, was_trained
+from kerata.populations.group import Group, plan_of, structure_key
+from kerata.populations.initial import InitialState, take_rows, was_trained
+from kerata.populations.inputs import Inputs
 from kerata.populations.member import Member, copies_of, watches_batches
 from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
@@ -134,8 +136,7 @@ class Runner:
         # How trials are fitted that say nothing else.
         self.fit = {"epochs": epochs, "batch_size": batch_size, "shuffle": shuffle}
         self.fit |= {"callbacks": callbacks, "class_weight": class_weight}
-        self.data = DeviceData(samples)
-        self.held_data = None if validation is None else DeviceData(validation)
+        self.inputs = Inputs(samples, validation)
         self.groups: OrderedDict[Any, Group] = OrderedDict()
         self.prepared = False
         self.buckets = Buckets()
@@ -168,21 +169,20 @@ class Runner:
 
     @property
     def validates(self) -> bool:
-        return self.held_data is not None or any(held is not None for _, held in self.folds)
+        return self.validation is not None or any(held is not None for _, held in self.folds)
 
     def _group(self, model: Model, make: Callable[[], Model] | None, fit: dict[str, Any]) -> Group:
         size, callbacks = fit["batch_size"], fit["callbacks"]
-        batch = self.samples.slice(0, min(size, self.samples.size)).tree
-        build_for(model, batch, "fit", None if self.prepared else self.samples)
-        if not self.prepared and self.validation is not None:
-            first = self.validation.slice(0, min(size, self.validation.size)).tree
-            build_for(model, first, "evaluate", self.validation)
+        data, held = self.inputs.of(model)
+        build_for(model, data.first(size), "fit", None if self.prepared else data.samples)
+        if not self.prepared and held is not None:
+            build_for(model, held.first(size), "evaluate", held.samples)
         self.prepared = True
-        adapt_layers(model, self.samples.x)
-        key = (structure_key(model), size, fit["shuffle"], watches_batches(callbacks))
+        adapt_layers(model, data.samples.x)
+        key = (id(data.samples), structure_key(model), size, fit["shuffle"], watches_batches(callbacks))
         group = self.groups.get(key)
         if group is None:
-            group = make_group(model, self.data, self.held_data, size, fit["shuffle"], make, callbacks)
+            group = make_group(model, data, held, size, fit["shuffle"], make, callbacks)
             self.groups[key] = group
             while len(self.groups) > KEPT_GROUPS:
                 self.groups.popitem(last=False)
@@ -265,7 +265,7 @@ class Runner:
         plan, fit = plan_of(job.model), {**self.fit, **job.fit}
         self.sizes[job.number] = job.model.count_params()
         numbers = plan.hypers.vector()
-        begin = InitialState(group, job.model, self.samples.x, trained=was_trained(job.model))
+        begin = InitialState(group, job.model, group.samples.x, trained=was_trained(job.model))
         found = []
         for index, (rows, held) in enumerate(self.folds):
             seed = self.seed + index

@@ -18,6 +18,7 @@ from kerata.data.border import Border
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Data
 from kerata.data.sources import is_batches
+from kerata.data.texts import is_texts
 from kerata.engine.types import HostArray
 from kerata.training.trained import TrainedModel, graph_of
 
@@ -51,13 +52,6 @@ def compute(model: TrainedModel, x: Data) -> Border:
     graph = graph_of(model)
     assert graph is not None, "a model that begins on the host is one of layers in a row"
     return graph.compute_on_host(x, model)
-
-
-def is_texts(x: object) -> bool:
-    """Whether nested lists hold texts, so that they stand for one array."""
-    while isinstance(x, (list, tuple)) and x:
-        x = x[0]
-    return isinstance(x, (str, bytes))
 
 
 class MappedDataset(PyDataset):

@@ -42,7 +42,7 @@ class HostLayer(Layer):
         found = self.call(*args, **kwargs)
         return found if found.dtype.kind in "OUS" else jnp.asarray(found)
 
-    def take_vocabulary(self, other: object) -> None:
+    def take_learned(self, other: object) -> None:
         """Knows what another layer of this kind has read off data: nothing, unless a class says more."""
 
     def build(self, input_shape: "ShapeTree | None" = None) -> None:

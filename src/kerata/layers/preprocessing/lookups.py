@@ -188,7 +188,7 @@ class IndexLookup(HostLayer):
         back = self.max_tokens - len(weights) if self.pad_to_max_tokens and self.max_tokens is not None else 0
         self.idf = np.concatenate([weights, np.zeros(back)]).astype(floatx())
 
-    def take_vocabulary(self, other: "IndexLookup") -> None:
+    def take_learned(self, other: "IndexLookup") -> None:
         for name in ("tokens", "numbers", "idf", "has_vocabulary", "fixed_size"):
             setattr(self, name, getattr(other, name))
 

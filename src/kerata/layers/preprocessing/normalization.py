@@ -13,6 +13,7 @@ from kerata.base.registry import builtin
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import Data, standardize_array
 from kerata.data.sources import is_batches, standardize_batches
+from kerata.engine.scope import current_scope
 from kerata.engine.types import Array, TensorLike
 from kerata.layers.pictures import DataLayer
 
@@ -152,7 +153,7 @@ class Normalization(DataLayer):
         self.adapt_mean.store(mean)
         self.adapt_variance.store(variance)
         self._keep_count(count)
-        self._unmeasured = None
+        self._unmeasured, self.adapts_weights = None, True
 
     def _keep_count(self, count: int) -> None:
         """Nothing: as in Keras 3, which holds a count and does not set it."""
@@ -160,7 +161,12 @@ class Normalization(DataLayer):
     def finalize_state(self) -> None:
         """Takes mean and variance as they are now for those of data, whoever has set them."""
         if self.input_mean is None and self.built:
-            self._unmeasured = None
+            self._unmeasured, self.adapts_weights = None, False
+
+    def take_learned(self, other: "Normalization") -> None:
+        """Hands data on as it is where the original was told to: what a copy begins with are its statistics."""
+        if other.input_mean is None and other.built and not other.adapts_weights and other._is_neutral():
+            self._unmeasured, self.adapts_weights = None, False
 
     def measure(self, data: Data) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of some data, float64 and of the weights' shape. Builds the layer; sets nothing.
@@ -239,11 +245,12 @@ class Normalization(DataLayer):
             yield batch[first : first + rows]
 
     def _check_measured(self) -> None:
-        if self._unmeasured is None:
+        scope = current_scope()
+        # Where shapes alone come of it, data may still come.
+        if self._unmeasured is None or (scope is not None and scope.shapes_alone):
             return
         # Weights may have come from elsewhere: a file, another model.
-        mean, variance = (np.asarray(v.peek()) for v in (self.adapt_mean, self.adapt_variance))
-        if not mean.any() and (variance == 1).all():
+        if self._is_neutral() and not self.adapt_mean.assigned:
             raise ValueError(
                 message(
                     self,
@@ -252,6 +259,11 @@ class Normalization(DataLayer):
                 )
             )
         self._unmeasured = None
+
+    def _is_neutral(self) -> bool:
+        """Whether the statistics are those that the weights begin with."""
+        mean, variance = (np.asarray(v.peek()) for v in (self.adapt_mean, self.adapt_variance))
+        return not mean.any() and bool((variance == 1).all())
 
     def call(self, inputs):
         self._check_measured()
@@ -265,7 +277,7 @@ class Normalization(DataLayer):
 
     def load_own_variables(self, store):
         super().load_own_variables(store)
-        self._unmeasured = None
+        self.finalize_state()
 
     def get_config(self):
         given = {"mean": self.input_mean, "variance": self.input_variance}

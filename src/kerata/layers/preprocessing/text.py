@@ -215,8 +215,8 @@ class TextVectorization(HostLayer):
         """Sets the words, in place of `adapt`; see `StringLookup`."""
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
-    def take_vocabulary(self, other: "TextVectorization") -> None:
-        self._lookup_layer.take_vocabulary(other._lookup_layer)
+    def take_learned(self, other: "TextVectorization") -> None:
+        self._lookup_layer.take_learned(other._lookup_layer)
 
     # Numbers
 
