@@ -13,6 +13,11 @@ _local = ambient()
 _counts: dict[str, int] = defaultdict(int)
 _naming = ambient()
 _measuring = ambient()
+_counting = ambient()
+
+
+class NamedTwice(ValueError):
+    """Two parts of a model have one name."""
 
 
 def is_name(value: object) -> bool:
@@ -90,9 +95,33 @@ def _names() -> list[str]:
 
 def count_name(base: str) -> int:
     """How many names were made of this one before."""
-    count = _counts[base]
-    _counts[base] += 1
+    counts: dict[str, int] = getattr(_counting, "counts", _counts)
+    count = counts[base]
+    counts[base] += 1
     return count
+
+
+def name_counts() -> dict[str, int]:
+    """How many names were made of each base so far."""
+    return dict(_counts)
+
+
+@contextlib.contextmanager
+def names_from(counts: dict[str, int]) -> Generator[None]:
+    """A block in which names go on from an earlier state of the counts, or from none at all.
+
+    >>> with names_from({"dense": 1}):
+    ...     auto_name("dense"), auto_name("conv")
+    ('dense_1', 'conv')
+    """
+    own: defaultdict[str, int] = defaultdict(int, counts)
+    try:
+        with Within(_counting, counts=own):
+            yield
+    finally:
+        # What is made after it takes no name from inside.
+        for base, count in own.items():
+            _counts[base] = max(_counts[base], count)
 
 
 def auto_name(base: str) -> str:
@@ -135,3 +164,4 @@ def measures_anew() -> Within:
 def forget_names() -> None:
     """Starts counting names anew, as `clear_session` does."""
     _counts.clear()
+    getattr(_counting, "counts", _counts).clear()

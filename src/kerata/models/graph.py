@@ -12,6 +12,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.types import Owner
 from kerata.data.border import Border
 from kerata.engine.dicts import in_order
+from kerata.engine.naming import NamedTwice
 from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray
@@ -65,7 +66,7 @@ class Graph:
             twice = sorted({name for name in names if names.count(name) > 1})
             count = names.count(twice[0])
             expected = f'the name "{twice[0]}" is used {count} times in the model. All operation names should be unique'
-            raise ValueError(
+            raise NamedTwice(
                 message(owner, expected, {"used more than once": twice}, "Give each a name of its own, e.g. Dense(2, name=...)")
             )
 

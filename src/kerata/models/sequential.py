@@ -10,7 +10,7 @@ from kerata.base.serialization import describing, deserialize_keras_object, seri
 from kerata.base.types import PartialShape
 from kerata.data.border import Border
 from kerata.engine.module import Look
-from kerata.engine.naming import count_name, open_name
+from kerata.engine.naming import NamedTwice, count_name, open_name
 from kerata.engine.symbolic import SymbolicTensor, Tensors, flatten
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -111,7 +111,7 @@ class Sequential(Model):
             )
         layer._check_constructed()
         if layer.name in taken or (self._input is not None and layer.name == self._input.history[0].name):
-            raise ValueError(message(self, "all layers should have unique names", {"name": layer.name}))
+            raise NamedTwice(message(self, "all layers should have unique names", {"name": layer.name}))
         if isinstance(layer, InputLayer):
             if self._input is not None:
                 raise ValueError(

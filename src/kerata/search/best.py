@@ -1,6 +1,5 @@
 """The best trials of a study: their models as they were trained, or one that is fitted to all samples."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,12 +8,12 @@ from kerata.base.checks import message
 from kerata.callbacks.callback import flatten_callbacks
 from kerata.data.samples import Data, Samples
 from kerata.data.sources import standardize_source
-from kerata.engine.naming import measures_anew
 from kerata.engine.random import seeded_wholly
 from kerata.models.model import Model
 from kerata.populations.adapting import adapt_layers
 from kerata.populations.member import copies_of, is_maker
 from kerata.populations.objective import Objective
+from kerata.search.building import Builder
 from kerata.search.model_files import ModelFiles
 from kerata.search.records import Trial
 from kerata.search.space import HyperParameters, Recorded
@@ -54,7 +53,7 @@ def read_fit(noted: dict[str, Any]) -> dict[str, Any]:
 class Searching(Protocol):
     """What a study gives its best trial to build models with."""
 
-    _build: Callable[[HyperParameters], Any] | None
+    _build: Builder | None
     _data: Samples | None
     _fit: dict[str, Any]
     _card: dict[str, Any]
@@ -89,11 +88,12 @@ class Best:
         study = self._study
         assert study._build is not None
         # Two refits of a study are the same model.
-        with seeded_wholly(study._card["seed"] or 0), measures_anew():
+        with seeded_wholly(study._card["seed"] or 0):
             hp = HyperParameters(Recorded(self.params))
             model = study._build(hp)
             if not model.built and study._data is not None:
-                build_for(model, study._data.slice(0, 1).tree, "search")
+                x, y, sample_weight = study._data.slice(0, 1).tree
+                build_for(model, (through_host(model, x), y, sample_weight), "search")
         return model, hp.fitting
 
     @property

@@ -15,10 +15,10 @@ from kerata.base.interrupts import hand_on
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import Verbose
 from kerata.data.samples import Samples
-from kerata.engine.naming import measures_anew
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import note_fit
+from kerata.search.building import Builder
 from kerata.search.constraints import Constraints, check_constraints, judge
 from kerata.search.curves import mean_curve
 from kerata.search.descriptions import describe, shorten
@@ -86,6 +86,7 @@ class Search:
         if self.start and (sampler == "grid" or isinstance(sampler, GridSampler)):
             raise ValueError(message("search", "a grid has its own order", {"start": self.start}, "Take another sampler"))
         self.objectives = objective if isinstance(objective, list) else [objective]
+        self.builder = Builder(build)
         self.build, self.runner, self.objective, self.card = build, runner, self.objectives[0], dict(card)
         self.total = check_positive_int("search", "trials", trials, optional=True)
         if self.total is None and sampler != "grid" and not isinstance(sampler, GridSampler):
@@ -134,7 +135,7 @@ class Search:
         warn_of_builder(there, card)
         card = there
         model_files = make_model_files(database, self.folder)
-        study = Study(database, self.objectives, model_files, card, self.build, self.data, self.fit)
+        study = Study(database, self.objectives, model_files, card, self.builder, self.data, self.fit)
         constrained = self.constraints is not None
         self.sampler = make_sampler(self.sampler_given, directions, card.get("seed") or 0, self.domains, constrained)
         if self.pruner is not None and hasattr(self.pruner, "start"):
@@ -160,7 +161,7 @@ class Search:
     def _probe(self) -> None:
         """Builds the model of the defaults: what is wrong with the builder, the space or the objective shows here."""
         hp = HyperParameters(Untried(self.tried, Defaults()))
-        model = build_model(self.build, hp)
+        model = self.builder(hp)
         group = self.runner.check(model, self._maker(hp), hp.fitting)
         if self.verbose and getattr(group, "why_alone", None) is not None:
             print(f"Models are trained by fit, one after the other: {group.why_alone}.", flush=True)
@@ -288,7 +289,7 @@ class Search:
 
         def make() -> Model:
             with self.building:
-                return build_model(self.build, HyperParameters(Recorded(hp.params)))
+                return self.builder(HyperParameters(Recorded(hp.params)))
 
         return make
 
@@ -296,7 +297,7 @@ class Search:
         hp = HyperParameters(source, self.domains)
         try:
             with self.building:
-                model = build_model(self.build, hp)
+                model = self.builder(hp)
             self.runner.check(model, self._maker(hp), hp.fitting)
             return model, hp, None
         except Exception as error:
@@ -421,26 +422,6 @@ class Watched:
 
     def flush(self) -> list[tuple[int, bool]]:
         return self.pruner.flush()
-
-
-def build_model(build: Callable[[HyperParameters], Any], hp: HyperParameters) -> Model:
-    """The model of some values; what it measures has the same names in each trial."""
-    with measures_anew():
-        return check_model(build(hp))
-
-
-def check_model(model: object) -> Model:
-    """What a builder returned, if it is a compiled model."""
-    if not isinstance(model, Model) or not model.compiled:
-        raise TypeError(
-            message(
-                "build",
-                "the builder must return a compiled model",
-                {"returned": model},
-                "Call model.compile(...) and return the model",
-            )
-        )
-    return model
 
 
 def warn_of_unasked(number: int, given: dict[str, Any], asked: dict[str, Any]) -> None:

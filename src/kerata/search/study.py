@@ -13,6 +13,7 @@ from kerata.diagnosis.judgement.finding import Examination
 from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.search.best import Best, read_fit
+from kerata.search.building import Builder
 from kerata.search.examining import examine_study
 from kerata.search.front import find_front, make_objectives
 from kerata.search.model_files import MemoryModels, ModelFiles
@@ -51,7 +52,8 @@ class Study:
     ):
         # How trials are trained, for those who refit the best.
         self._fit = fit or {}
-        self._database, self._model_files, self._card, self._build, self._data = database, model_files, card, build, data
+        self._database, self._model_files, self._card, self._data = database, model_files, card, data
+        self._build = None if build is None else Builder(build)
         self.name, self.objectives, self.storage = database.name, objectives, database.where
         self.objective = objectives[0]
         self._finished: dict[int, Trial] = {}
