@@ -304,17 +304,27 @@ class Node:
     """One call of an operation or a layer on symbolic tensors."""
 
     def __init__(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object):
-        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
-        self.input_tensors = symbolic_leaves((args, kwargs))
-        self.output_tensors = flatten(outputs)
+        self._hold(operation, args, kwargs, outputs)
         take_work(CALL)
         operation.inbound_nodes.append(self)
         for index, tensor in enumerate(self.output_tensors):
             tensor.history = (operation, len(operation.inbound_nodes) - 1, index)
 
+    def _hold(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object) -> None:
+        self.operation, self.args, self.kwargs, self.outputs = operation, args, kwargs, outputs
+        self.input_tensors = symbolic_leaves((args, kwargs))
+        self.output_tensors = flatten(outputs)
+
     @property
     def is_input(self) -> bool:
         return not self.input_tensors
+
+
+class PartNode(Node):
+    """A part of a node, for those who run it in parts: its tensors do not come from it."""
+
+    def __init__(self, operation: Caller, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: object):
+        self._hold(operation, args, kwargs, outputs)
 
 
 def is_symbolic(value: object) -> TypeGuard[SymbolicTensor]:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from kerata.data.border import Border
 from kerata.engine.dicts import in_order
 from kerata.engine.naming import NamedTwice
 from kerata.engine.scope import current_scope, note, noted
-from kerata.engine.symbolic import Caller, Node, Operation, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
+from kerata.engine.symbolic import Caller, Node, Operation, PartNode, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
@@ -53,6 +53,8 @@ class Graph:
         }
         self.nodes: list[Node] = sort_nodes(self.inputs, self.outputs, owner)
         self.running = sort_nodes(self.inputs, [*self.outputs, *self.beside], owner) if self.beside else self.nodes
+        # A model within this one that begins on the host runs in two halves.
+        self.steps = [part for node in self.running for part in in_halves(node)]
         self._cut(owner)
         counts = getattr(type(owner), "counts_masks", True)
         self.operations = order_operations(self.nodes, self.inputs, self.outputs, self._source, counts)
@@ -79,7 +81,7 @@ class Graph:
         self.on_host = self._host_nodes()
         self.is_cut = bool(self.on_host)
         known = {id(node) for node in self.on_host}
-        self.in_program = [node for node in self.running if id(node) not in known]
+        self.in_program = [node for node in self.steps if id(node) not in known]
         made = {id(tensor) for node in self.in_program for tensor in node.output_tensors}
         for node in self.on_host:
             if any(id(tensor) in made for tensor in node.input_tensors):
@@ -90,20 +92,20 @@ class Graph:
         self.border = list({id(tensor): tensor for tensor in needed}.values()) if self.is_cut else self.inputs
         if texts := [tensor.name for tensor in needed if tensor.dtype == "string"]:
             expected = "texts go into the program, which knows numbers alone"
-            fix = "Let a StringLookup or TextVectorization of this model take them, and not one of a model within it"
+            fix = "Let a StringLookup or TextVectorization of a functional model take them, not in a layer of your own"
             raise ValueError(message(owner, expected, {"tensors": texts}, fix))
 
     def _host_nodes(self) -> list[Node]:
         """What runs on the host: the layers that say so, and those before them that change nothing but each sample."""
-        makers = {id(tensor): node for node in self.running for tensor in node.output_tensors}
+        makers = {id(tensor): node for node in self.steps for tensor in node.output_tensors}
         found: dict[int, Node] = {}
-        pending = [node for node in self.running if getattr(node.operation, "runs_on_host", False)]
+        pending = [node for node in self.steps if getattr(node.operation, "runs_on_host", False)]
         while pending:
             node = pending.pop()
             found[id(node)] = node
             before = [makers[id(tensor)] for tensor in node.input_tensors if id(tensor) in makers]
             pending += [one for one in before if id(one) not in found and _goes_along(one.operation)]
-        return [node for node in self.running if id(node) in found]
+        return [node for node in self.steps if id(node) in found]
 
     def starts(self, inputs: object) -> list[SymbolicTensor]:
         """The tensors that given inputs stand for."""
@@ -243,6 +245,49 @@ def maker_of(tensor: SymbolicTensor) -> Caller | None:
 def _goes_along(operation: Caller) -> bool:
     """Whether a layer may run on the host for one behind it: nothing in it is trained, and no sample sees another."""
     return isinstance(operation, Layer) and not operation.mixes_samples and not operation.trainable_weights
+
+
+class HostHalf:
+    """What a model within another computes on the host.
+
+    Args:
+        model: its graph is cut.
+    """
+
+    runs_on_host = True
+
+    def __init__(self, model: Layer, graph: Graph):
+        self.model, self.graph, self.name = model, graph, model.name
+        self.inbound_nodes: list[Node] = []
+
+    def call(self, *args: object, **_: object) -> list[Any]:
+        """The values at the border for inputs that are arrays of NumPy."""
+        return self.graph.compute_on_host(args[0], self.model).values
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.call(*args, **kwargs)
+
+
+class ProgramHalf(HostHalf):
+    """What it makes of the values at its border."""
+
+    runs_on_host = False
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self.model(Border(cast(list[Any], args[0])), *args[1:], **kwargs)
+
+
+def in_halves(node: Node) -> list[Node]:
+    """A node, or what a model that begins on the host computes there and in the program, where the node is a call of one."""
+    model = node.operation
+    graph = getattr(model, "_graph", None)
+    if not isinstance(model, Layer) or not isinstance(graph, Graph) or not graph.is_cut:
+        return [node]
+    between = [SymbolicTensor(tensor.shape, tensor.dtype) for tensor in graph.border]
+    return [
+        PartNode(HostHalf(model, graph), node.args[:1], {}, between),
+        PartNode(ProgramHalf(model, graph), (between, *node.args[1:]), node.kwargs, node.outputs),
+    ]
 
 
 def _call_on_host(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:

@@ -16,7 +16,7 @@ from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.layers.signatures import ShapeTree
 from kerata.models.graph import Graph, input_tensor_of, note_given_masks
-from kerata.models.model import Model
+from kerata.models.model import Model, only_one
 from kerata.training.compilation import forget_plans
 
 
@@ -267,11 +267,14 @@ class Sequential(Model):
         elif self._graph is None:
             raise ValueError(message(self, "the model has no layers yet", fix="Add one with model.add(...)"))
         else:
-            (value,) = self._match_inputs(inputs)
+            given = self._match_inputs(inputs)
+            if isinstance(inputs, Border):
+                # What layers on the host have done already is not done again.
+                note_given_masks(given, mask)
+                return only_one(self._graph.run(given))
+            (value,) = given
         note_given_masks(value, mask)
-        # What layers on the host have done already is not done again.
-        done = len(self._graph.on_host) if isinstance(inputs, Border) and self._graph is not None else 0
-        for layer in self._layers[done:]:
+        for layer in self._layers:
             value = layer(value)
         return value
 

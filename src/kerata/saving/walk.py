@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from kerata.base import registry
 from kerata.base.interrupts import hand_on
 from kerata.engine.module import Look, Module
+from kerata.engine.structure import is_ours
 from kerata.layers.layer import Layer
 
 
@@ -53,7 +54,7 @@ def _walk_container(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place
     used: dict[str, int] = {}
     for item in container.values() if isinstance(container, dict) else container:
         if holds_state(item):
-            base = registry.snake(type(item).__name__)
+            base = registry.snake(_class_name(item))
         elif isinstance(item, (list, tuple, dict)):
             base = "container"
         else:
@@ -62,6 +63,13 @@ def _walk_container(place: Place, skip: Callable[[Any], bool]) -> Iterator[Place
         used[base] = count
         name = base if count == 0 else f"{base}_{count}"
         yield from _walk_value(Place(f"{place.path}/{name}", item, above), skip)
+
+
+def _class_name(item: object) -> str:
+    """The class of an object as paths spell it: what an era's `Model` makes of a graph is a `Functional`."""
+    is_graph = _is_model(item) and getattr(item, "_graph", None) is not None
+    name = type(item).__name__
+    return "Functional" if is_graph and name == "Model" and is_ours(type(item)) else name
 
 
 def holds_state(value: object) -> bool:

@@ -41,7 +41,11 @@ def begins_on_host(model: TrainedModel) -> bool:
     """Whether the inputs of a model go into layers that run on the host."""
     if model._graph is not None:
         return model._graph.is_cut
-    return bool(model.feeds_first_layer and model.layers and getattr(model.layers[0], "runs_on_host", False))
+    if not model.feeds_first_layer or not model.layers:
+        return False
+    first = model.layers[0]
+    within = getattr(first, "_graph", None)
+    return getattr(first, "runs_on_host", False) or (within is not None and within.is_cut)
 
 
 def compute(model: TrainedModel, x: Data) -> Border:

@@ -24,8 +24,9 @@ from kerata.legacy.tensorflow.by_place import TableGradient
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.columns import take_columns
 from kerata.legacy.tensorflow.layers import Flowing, as_tensors, followed, narrowed, runs_as_python
+from kerata.legacy.tensorflow.on_host import holds_texts
 from kerata.legacy.tensorflow.tape import GradientTape, is_traced_whole, tapes
-from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, tensors
+from kerata.legacy.tensorflow.tensor import Tensor, has_tensor, plain, tensors
 from kerata.legacy.tensorflow.walks import run_graph
 from kerata.losses.loss import reduce_values
 from kerata.metrics import Metric
@@ -34,6 +35,7 @@ from kerata.optimizers import Optimizer
 from kerata.optimizers.clipping import limit_by_place
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
+from kerata.training.host import begins_on_host, through_host
 from kerata.training.step_methods import flatten_logs, note_wide, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from kerata.training.trained import TrainedModel
 
@@ -134,6 +136,9 @@ class FlowingModel(Flowing):
             self._build_by_tracing(
                 jax.tree.map(lambda one: SymbolicTensor((None, *one.shape[1:]), one.dtype), narrowed(args[0]))
             )
+        model = cast(TrainedModel, self)
+        if args and begins_on_host(model) and holds_texts(args[0]) and not runs_as_python(self):
+            args = (through_host(model, plain(args[0])), *args[1:])
         return super().__call__(*args, **kwargs)
 
     def _take_awaited(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from kerata.base.checks import message
 from kerata.engine.naming import auto_name
@@ -67,6 +68,13 @@ class OnHost(HostLayer):
         expected = f"tf.{self.title} of texts stands in the graph, for which files have no word"
         fix = "Change the data (dataset.map) in place of the model, and save_weights() of what is there"
         raise NotImplementedError(message(self, expected, None, fix))
+
+
+def holds_texts(tree: object) -> bool:
+    """Whether there are texts among tensors and arrays, of which none is symbolic."""
+    return not has_symbolic(tree) and any(
+        np.asarray(leaf).dtype.kind in "OSU" for leaf in jax.tree.leaves(plain(tree)) if not isinstance(leaf, Tracer)
+    )
 
 
 def shown(value: object) -> object:

@@ -263,7 +263,7 @@ class Words:
             made["config"] = {"name": made["config"]["name"], "layers": layers}
         return made
 
-    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
+    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any] | dict[str, Any]:
         args, others = node["args"], {key: value for key, value in node["kwargs"].items() if value is not None}
         first = list(args[0]) if args and isinstance(args[0], (list, tuple)) else list(args[:1])
         if self.for_then and plain["class_name"] in BEGINNING and "initial_state" in others:
@@ -277,6 +277,8 @@ class Words:
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
         others |= {key: value for key, value in zip(named[1:], args[1:], strict=False) if value is not None}
         kept = {key: self.beside(value, received) for key, value in others.items()}
+        if self.for_then and isinstance(args[0], dict) and not is_tensor(args[0]):
+            return {key: self.nested(value, kept) for key, value in args[0].items()}
         return [self.nested(one, kept) for one in first]
 
     def nested(self, value: object, kept: dict[str, Any]) -> list[Any]:
