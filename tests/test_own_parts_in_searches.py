@@ -9,6 +9,7 @@ import pytest
 
 import kerata
 from kerata import callbacks, layers, search
+from kerata.search.space import Recorded
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(44, 4)).astype("float32")
@@ -419,3 +420,37 @@ def test_what_is_no_validation_data_is_refused(given):
     ):
         with pytest.raises(ValueError, match=r"`validation_data` must be \(x, y\)"):
             call()
+
+
+class Same(layers.Layer):
+    def call(self, x):
+        return 1.0 * x
+
+
+def test_a_base_of_all_trials_is_trained_by_none_for_the_others():
+    base = kerata.Sequential([kerata.Input((4,)), layers.Dense(5, activation="relu"), layers.BatchNormalization()])
+    first = kerata.Sequential([base, layers.Dense(1)])
+    first.compile("sgd", "mse")
+    first.fit(X, Y, verbose=0)
+    before = base.get_weights()
+
+    def build(hp):
+        model = kerata.Sequential([base, Same(), layers.Dense(1)])
+        model.compile(kerata.optimizers.SGD(hp.choice("rate", [0.1, 0.05])), "mse")
+        return model
+
+    study = search.run(build, X, Y, cv=FOLDS, sampler="grid", epochs=2, seed=3, storage=None, verbose=0)
+    for trial in study.trials:
+        for index, (rows, held) in enumerate(FOLDS):
+            base.set_weights(before)
+            kerata.utils.set_random_seed(3 + index)
+            model = build(search.HyperParameters(Recorded(trial.params)))
+            history = model.fit(X[rows], Y[rows], epochs=2, validation_data=(X[held], Y[held]), seed=3 + index, verbose=0)
+            np.testing.assert_allclose(trial.histories[index]["val_loss"], history.history["val_loss"], rtol=1e-4)
+    base.set_weights(before)
+    models = study.best.models
+    scores = [model.evaluate(X[held], Y[held], verbose=0) for model, (_, held) in zip(models, FOLDS, strict=True)]
+    np.testing.assert_allclose(scores, study.best.trial.scores, rtol=1e-4)
+    assert study.best.refit().layers[0] is not base
+    for now, old in zip(base.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, old)

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import threading
 
+import jax
 import numpy as np
 import pytest
 
 import kerata
-from kerata import callbacks, layers, optimizers
+from kerata import callbacks, layers, optimizers, search
 from kerata.engine import program
 from kerata.engine.random import epoch_orders, make_key
 from kerata.models import clone_model
@@ -372,6 +373,29 @@ def test_loaded_weights_are_kept_and_others_drawn():
     many = fit_many(model, x, y, seeds=[1, 2], epochs=1)
     np.testing.assert_array_equal(many[0].model.layers[0].get_weights()[0], np.float32(0.3))
     assert (many[0].model.layers[2].get_weights()[0] != many[1].model.layers[2].get_weights()[0]).any()
+
+
+def test_what_was_trained_in_another_model_is_kept():
+    base = kerata.Sequential([kerata.Input((6,)), layers.Dense(5, activation="relu"), layers.BatchNormalization()])
+    x, y = table()
+    first = kerata.Sequential([base, layers.Dense(1)])
+    first.compile("sgd", "mse")
+    first.fit(x, y, verbose=0)
+
+    def build(hp=None):
+        base.trainable = False
+        model = kerata.Sequential([base, layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    many = fit_many(build(), x, y, seeds=[1, 2], epochs=1)
+    folds = build().cross_validate(x, y, cv=2, epochs=1).models
+    found = search.run(build, x, y, trials=1, cv=2, epochs=1, storage=None, verbose=0).best.models
+    for model in (*(member.model for member in many), *folds, *found):
+        jax.tree.map(np.testing.assert_array_equal, model.layers[0].get_weights(), base.get_weights())
+    # What a model has learned by itself may know the samples that a fold holds out.
+    drawn = fit_many(first, x, y, copies=1, epochs=1, vary={"learning_rate": [0.0]})[0].model
+    assert (drawn.get_weights()[0] != base.get_weights()[0]).any()
 
 
 def test_a_model_that_was_loaded_and_trained_must_say_where_members_begin():

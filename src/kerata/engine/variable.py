@@ -184,6 +184,8 @@ class Variable:
         _note_living(self)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
+        # The model in whose training it first got another value.
+        self.trained_in: weakref.ref[Any] | None = None
         # Set when someone outside may hold the array, so that a program must not take its memory over.
         self.exposed = True
         scope = current_scope()
@@ -238,7 +240,7 @@ class Variable:
             draws.append((self, self.drawn_by))
         self.__dict__.pop("_late", None)
         self._value = self._initial(self.drawn_by)
-        self.assigned, self.exposed = False, True
+        self.assigned, self.exposed, self.trained_in = False, True, None
 
     def _take(self, value: TensorLike) -> AnyArray:
         """The value with this variable's dtype: a NumPy array until a device is needed, then a JAX array."""
@@ -518,7 +520,7 @@ class Variable:
 
     def __getstate__(self) -> dict[str, Any]:
         # A function of a user's own may be one that cannot be pickled, and the value is there.
-        return {**self.__dict__, "_value": np.array(self._value), "drawn_by": None}
+        return {**self.__dict__, "_value": np.array(self._value), "drawn_by": None, "trained_in": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -59,6 +59,17 @@ def copy_model(model: Model) -> Model:
     return twin
 
 
+def copy_as_it_is(model: Model) -> Model:
+    """A model of the same parts, compiled in the same way, with the same weights; its optimizer has made no step."""
+    return Copier(model).value(model)
+
+
+def is_given(variable: Variable, model: object) -> bool:
+    """Whether what a variable of a model holds was loaded, set, or learned in the training of another model."""
+    known = variable.trained_in
+    return variable.assigned or (known is not None and known() is not model)
+
+
 def fresh_model(model: Model) -> Model:
     """Another such model, with first weights of its own: by its config where everything in it is built-in, else as a copy."""
     made = compilation_of(model, "copy")
@@ -167,7 +178,7 @@ class Copier:
         new.__setstate__(dict(old.__dict__))
         new.regularizer, new.constraint = self.value(old.regularizer), self.value(old.constraint)
         new.drawn_by = self.value(old.drawn_by)
-        new._value, new.exposed = np.array(old.peek()), True
+        new._value, new.exposed, new.trained_in = np.array(old.peek()), True, None
         self.variables.append(new)
         return new
 

@@ -13,7 +13,7 @@ from kerata.data.samples import Data, Samples
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.layers.layer import Layer
 from kerata.layers.weights import layers_of
-from kerata.models.copying import fresh_model
+from kerata.models.copying import fresh_model, is_given
 from kerata.models.graph import Graph
 from kerata.models.model import Model
 from kerata.training.trained import graph_of
@@ -41,7 +41,7 @@ def adapted(model: Model, x: Data) -> Model:
     twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
         new.place(old.numpy())
-        new.assigned = old.assigned
+        new.assigned = is_given(old, model)
     adapt_layers(twin, x, places_of_adapting(model))
     return twin
 

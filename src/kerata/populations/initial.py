@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.data.samples import Data
+from kerata.models.copying import is_given
 from kerata.models.model import Model
 from kerata.optimizers.beginnings import starts_from_weights
 from kerata.populations.adapting import adapt_layers, adapting, places_of_adapting
@@ -25,7 +26,7 @@ class InitialState:
         model: the model.
         x: the inputs of all samples, for layers that adapt.
         initial_weights: "fresh" draws all weights anew from the member's seed, "keep" takes the model's as they are, "auto"
-            keeps those that were loaded or set since the model was built and draws the rest.
+            keeps those that were loaded, set, or trained in another model, and draws the rest.
         trained: whether the model was trained already: then "auto" cannot tell what was loaded from what was learned.
     """
 
@@ -40,7 +41,7 @@ class InitialState:
             raise ValueError(
                 message(
                     model,
-                    "some of this model's weights were loaded or set, and it has been trained since",
+                    "some of this model's weights were loaded, set, or trained in another, and it has been trained since",
                     {"variables": len(self.kept)},
                     'Give initial_weights="fresh" to draw all weights anew, or '
                     '"keep" to begin with the weights as they are (they may know the held-out samples)',
@@ -74,12 +75,14 @@ def was_trained(model: Model) -> bool:
 
 
 def kept_weights(plan: Plan, without: set[int], everything: bool = False) -> dict[tuple[str, int], np.ndarray]:
-    """Weights that were set after a model was built, by place; or all of them."""
+    """Weights that are given to a model and not drawn for it, by place; or all of them."""
     return {
         (role, index): variable.numpy()
         for role in ("trainable", "others")
         for index, variable in enumerate(plan.variables[role])
-        if (everything or variable.assigned) and variable.name != "seed_generator_state" and id(variable) not in without
+        if (everything or is_given(variable, plan.model))
+        and variable.name != "seed_generator_state"
+        and id(variable) not in without
     }
 
 

@@ -259,8 +259,8 @@ def fit_many(
             its callbacks. A member that is stopped costs nothing from then on.
         class_weight: as in `fit`, or a list with one dict a member.
         sample_weight: as in `fit`.
-        initial_weights: for one model: "auto" keeps weights that were loaded or set since it was built and draws the rest
-            anew, "fresh" draws all, "keep" none.
+        initial_weights: for one model: "auto" keeps weights that were loaded, set, or trained in another model (a base that
+            was trained before), and draws the rest anew, "fresh" draws all, "keep" none.
         turns: `True` trains one member after the other, `False` side by side; by default what is measured to be faster.
         verbose: 1 prints a line at the end.
 

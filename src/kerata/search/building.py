@@ -1,10 +1,13 @@
-"""The builder of a search as it is called: what gets no name is called alike in each trial."""
+"""The builder of a search as it is called: no two trials share a part, and what gets no name is called alike in each."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from kerata.base.checks import message
 from kerata.engine.naming import NamedTwice, measures_anew, name_counts, names_from
+from kerata.engine.variable import Variable
+from kerata.models.copying import copy_as_it_is, is_given
 from kerata.models.model import Model
 from kerata.search.space import HyperParameters
 
@@ -28,8 +31,8 @@ class Builder:
     def __call__(self, hp: HyperParameters) -> Model:
         while True:
             try:
-                with measures_anew(), self._names():
-                    return check_model(self.build(hp))
+                with self._names():
+                    return check_model(build_apart(self.build, hp))
             except NamedTwice:
                 if len(self.ways) == 1:
                     raise
@@ -38,6 +41,24 @@ class Builder:
     def _names(self) -> AbstractContextManager[None]:
         way = self.ways[0]
         return nullcontext() if way is None else names_from(way)
+
+
+def build_apart(build: Callable[..., Any], *given: object) -> Any:
+    """What a builder returns; what its models measure has the same names each time.
+
+    A part that was there before, such as a base that all trials build on, is copied as it stands: no trial, fold or refit may
+    train it for the others.
+    """
+    since = Variable(0.0, trainable=False, name="since").number
+    with measures_anew():
+        model = build(*given)
+    shares = isinstance(model, Model) and model.compiled and any(variable.number < since for variable in model.variables)
+    if not shares:
+        return model
+    twin = copy_as_it_is(model)
+    for old, new in zip(model.variables, twin.variables, strict=True):
+        new.assigned = is_given(old, model)
+    return twin
 
 
 def check_model(model: object) -> Model:

@@ -17,8 +17,7 @@ from kerata.callbacks.monitors import find_direction
 from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.diagnosis.reading import read_curves
-from kerata.engine.naming import measures_anew
-from kerata.models.copying import fresh_model
+from kerata.models.copying import fresh_model, is_given
 from kerata.models.model import Model
 from kerata.populations.adapting import adapted
 from kerata.populations.fitted import make_group, make_member
@@ -29,6 +28,7 @@ from kerata.populations.objective import Objective
 from kerata.populations.population import way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
 from kerata.populations.validation import read_validation
+from kerata.search.building import build_apart
 from kerata.search.cross_validation import Folds, make_folds
 from kerata.search.luck import Difference, paired_difference, say_difference
 from kerata.training.compilation import compilation_of
@@ -311,7 +311,7 @@ def make_variants(
         built: dict[str, tuple[Model, int, Any]] = {}
         for name, make in variants.items():
             builds = callable(make) and not isinstance(make, Model)
-            make = with_measures_anew(make) if builds else make
+            make = functools.partial(build_apart, make) if builds else make
             each = make() if builds else make
             if not isinstance(each, Model):
                 raise TypeError(message("compare", "a variant must be a function that builds a compiled model", {name: each}))
@@ -340,23 +340,12 @@ def make_variants(
     return found
 
 
-def with_measures_anew(make: Callable[[], Model]) -> Callable[[], Model]:
-    """A builder of which all models measure under the same names."""
-
-    @functools.wraps(make)
-    def build() -> Model:
-        with measures_anew():
-            return make()
-
-    return build
-
-
 def recompiled(model: Model, optimizer: object) -> Model:
     """A copy of a model with the same weights and another optimizer."""
     twin = fresh_model(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
         new.place(old.numpy())
-        new.assigned = old.assigned
+        new.assigned = is_given(old, model)
     if optimizer is not model.optimizer:
         Trainer.compile(twin, **{**compilation_of(twin, "compare").arguments, "optimizer": optimizer})
     return twin

@@ -220,8 +220,8 @@ def cross_validate(
         epochs, batch_size, class_weight, sample_weight, shuffle: as in `fit`.
         callbacks: as in `fit_many`; each fold stops by itself.
         seed: of the splits, and of fold i's weights, order and random draws as seed + i.
-        initial_weights: "auto" keeps weights that were loaded or set since the model was built and draws the rest anew;
-            "fresh" draws all, "keep" none.
+        initial_weights: "auto" keeps weights that were loaded, set, or trained in another model (a base that was
+            trained before), and draws the rest anew; "fresh" draws all, "keep" none.
         turns: as in `fit_many`.
         verbose: 1 prints the result.
 

@@ -146,8 +146,9 @@ class Reader:
         if is_module and not is_ours(cls):
             found += self._told(value, shown)
         if isinstance(value, Layer):
-            # Of a model that a loss asks, say: weights that somebody loaded or set.
-            kept = [v.numpy() for v in value.weights if v.assigned and not v.name.startswith("seed")] if self.inner else []
+            # Of a model that a loss asks, say: weights that somebody loaded, set or trained.
+            told = [v for v in value.weights if v.assigned or v.trained_in] if self.inner else []
+            kept = [v.numpy() for v in told if not v.name.startswith("seed")]
             found += [f"weights={digest(''.join(map(self.read, kept)))}"] if kept else []
             found += [] if value.trainable else ["trainable=False"]
             found += [] if value.dtype_policy.name == "float32" else [f"dtype={value.dtype_policy.name}"]

@@ -19,6 +19,7 @@ from kerata.callbacks.callback import Callbacks, only_looks
 from kerata.data.samples import ClassWeight
 from kerata.engine.types import Tree
 from kerata.layers.weights import layers_of
+from kerata.models.copying import is_given
 from kerata.models.model import Model
 from kerata.populations.adapting import adapting
 from kerata.search.descriptions import Reader, describe, describe_graph, shorten
@@ -90,9 +91,9 @@ def describe_training(
 
 
 def mark_weights(model: Model) -> str | None:
-    """A hash of the weights that were loaded or set since a model was built; `None` where there are none."""
+    """A hash of the weights that were given to a model and not drawn for it; `None` where there are none."""
     own = {id(variable) for layer in adapting(model) for variable in layer.variables}
-    kept = [v for v in model.weights if v.assigned and id(v) not in own and v.name != "seed_generator_state"]
+    kept = [v for v in model.weights if is_given(v, model) and id(v) not in own and v.name != "seed_generator_state"]
     return f"{len(kept)} arrays, {mark_arrays([v.numpy() for v in kept])['whole']}" if kept else None
 
 

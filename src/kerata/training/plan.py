@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -59,6 +60,7 @@ class Plan:
         trainable: list[Variable] | None = None,
     ):
         made = compilation_of(model, "fit")
+        self.trained_in = weakref.ref(model)
         self.model, self.training, self.findings = model, training, StepFindings() if findings is None else findings
         self.objective, self.measures, self.trackers = made.objective, made.measures, made.trackers
         self.optimizer: Any = model.optimizer if training else None
@@ -111,6 +113,8 @@ class Plan:
         for role, variables in self.variables.items():
             for variable, value in zip(variables, state[role], strict=True):
                 variable.place(value)
+                if self.training and variable.trained_in is None:
+                    variable.trained_in = self.trained_in
 
     def reset(self, state: dict[str, Any]) -> dict[str, Any]:
         """The state at the beginning of an epoch: fresh measures."""
