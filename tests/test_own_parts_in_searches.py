@@ -422,6 +422,73 @@ def test_what_is_no_validation_data_is_refused(given):
             call()
 
 
+class Asking(callbacks.Callback):
+    pass
+
+
+def asking(hook):
+    return type("Asking", (Asking,), {"on_epoch_end": hook})()
+
+
+def freed(self, epoch, logs=None):
+    self.model.layers[0].kernel.assign(0.5 * self.model.layers[0].kernel)
+
+
+def assigned_rate(self, epoch, logs=None):
+    self.model.optimizer.learning_rate.assign(0.01)
+
+
+def old_rate(self, epoch, logs=None):
+    kerata.backend.set_value(self.model.optimizer.lr, 0.5 * kerata.backend.get_value(self.model.optimizer.lr))
+
+
+def handed_on(self, epoch, logs=None):
+    model = self.model
+    for variable in model.trainable_variables:
+        variable.assign(0.9 * variable)
+
+
+def counted(self, epoch, logs=None):
+    logs["steps"] = float(self.model.optimizer.iterations)
+
+
+def rated(self, epoch, logs=None):
+    self.model.optimizer.learning_rate = 0.5 * float(self.model.optimizer.learning_rate)
+
+
+def entered(self, epoch, logs=None):
+    logs["val_twice"] = 2 * logs["val_loss"]
+
+
+@pytest.mark.parametrize("hook", [freed, assigned_rate, old_rate, handed_on, counted, rated, entered])
+def test_what_callbacks_ask_of_their_model(hook):
+    def build(hp=None):
+        model = kerata.Sequential([kerata.Input((4,)), layers.Dense(3, activation="tanh"), layers.Dense(1)])
+        model.compile(kerata.optimizers.SGD(0.1), "mse")
+        return model
+
+    goal = {"objective": "val_twice", "direction": "min"} if hook is entered else {}
+    arguments = {"cv": FOLDS, "epochs": 3, "seed": 3, "callbacks": [asking(hook)]}
+    study = search.run(build, X, Y, trials=1, storage=None, verbose=0, **goal, **arguments)
+    result = build().cross_validate(X, Y, **arguments)
+    assert ("all of the model" in result.way) == (hook not in (rated, entered))
+    for index, (rows, held) in enumerate(FOLDS):
+        kerata.utils.set_random_seed(3 + index)
+        model, fold = build(), (X[held], Y[held])
+        alone = model.fit(X[rows], Y[rows], epochs=3, validation_data=fold, seed=3 + index, verbose=0, callbacks=[asking(hook)])
+        for history in (study.trials[0].histories[index], result.histories[index]):
+            assert history.keys() == alone.history.keys()
+            for name, curve in alone.history.items():
+                np.testing.assert_allclose(history[name], curve, rtol=1e-4, atol=1e-6)
+
+
+def test_a_function_that_makes_callbacks_takes_a_number():
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="callbacks=lambda i:"):
+        model.cross_validate(X, Y, callbacks=lambda: [])
+
+
 class Same(layers.Layer):
     def call(self, x):
         return 1.0 * x

@@ -33,7 +33,7 @@ def why_alone(model: Model, callbacks: "Callbacks | Callable[..., Any] | None" =
     if any(prepared.step.is_own for prepared in both):
         return "the model has a step of its own"
     if watches_batches(callbacks):
-        return "callbacks have hooks for batches or evaluations"
+        return "callbacks have hooks for batches or evaluations, or ask for all of the model"
     if not is_ours(type(model.optimizer).finalize_variable_values):
         return "the optimizer ends training in a way of its own"
     for prepared in both:

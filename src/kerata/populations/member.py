@@ -1,18 +1,20 @@
 """Members: what one model of a population has of its own, and what it shows to callbacks."""
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 
-from kerata.base.checks import did_you_mean, message
+from kerata.base.checks import KindError, did_you_mean, message
 from kerata.base.types import PathLike
 from kerata.callbacks.callback import CallbackList, Callbacks, defines, flatten_callbacks, only_looks
 from kerata.callbacks.history import History
 from kerata.engine.random import make_key
 from kerata.models.model import Model
+from kerata.populations.asking import asks_for_model
 from kerata.populations.group import Group, State
 from kerata.populations.objective import Objective
 from kerata.populations.padding import Padding
@@ -228,6 +230,10 @@ ASKED = frozenset(
 )
 
 
+# What it has beside these, see `ModelView`.
+SHOWN = ASKED | {"stop_training", "history", "optimizer", "metrics", "get_weights", "set_weights", "save", "save_weights"}
+
+
 class ModelView:
     """What a member's callbacks see as `self.model`: enough for callbacks that look at epochs."""
 
@@ -295,6 +301,7 @@ class ModelView:
                 "in a population, self.model has stop_training, optimizer, metrics, "
                 "get_weights, set_weights, save, save_weights, predict and evaluate",
                 {"attribute": name},
+                "Use it in the callback itself, as self.model.NAME: then `fit` trains each member",
             )
         )
 
@@ -330,7 +337,7 @@ class OptimizerView:
 
 def copies_of(callbacks: "Callbacks | Callable[..., Any] | None", index: int) -> list[Any]:
     """A member's own callbacks: copies of those given, or what a function of the member's number gives."""
-    found = list(flatten_callbacks(callbacks(index) if is_maker(callbacks) else callbacks))
+    found = list(flatten_callbacks(of_member(callbacks, index)))
     if not is_maker(callbacks):
         for callback in found:
             if getattr(callback, "writes_files", False):
@@ -347,11 +354,27 @@ def copies_of(callbacks: "Callbacks | Callable[..., Any] | None", index: int) ->
     return found
 
 
+def of_member(callbacks: "Callbacks | Callable[..., Any] | None", index: int) -> "Callbacks | None":
+    """The callbacks as they were given, or what a function gives for a member's number."""
+    if not is_maker(callbacks):
+        return cast("Callbacks | None", callbacks)
+    try:
+        inspect.signature(callbacks).bind(index)
+    except ValueError:  # no signature to be had
+        pass
+    except TypeError:
+        said = "a function that makes callbacks takes the member's number"
+        raise KindError(message("callbacks", said, {"callbacks": callbacks}, "Write callbacks=lambda i: [...]")) from None
+    return callbacks(index)
+
+
 def watches_batches(callbacks: "Callbacks | Callable[..., Any] | None") -> bool:
-    """Whether some of a member's callbacks have hooks for batches, or for evaluations, as those that exchange weights there."""
-    given = CallbackList(callbacks(0) if is_maker(callbacks) else callbacks)
+    """Whether some of a member's callbacks have hooks for batches, or for evaluations, as those that exchange weights there, or
+    ask for more of the model than a member shows."""
+    given = CallbackList(of_member(callbacks, 0))
     watching = [callback for callback in given if defines(callback, EVALUATIONS) and not only_looks(callback)]
-    return bool(watching) or any(given.needs_batches(mode) for mode in ("train", "test"))
+    asking = any(asks_for_model(callback, SHOWN) for callback in given)
+    return bool(watching) or asking or any(given.needs_batches(mode) for mode in ("train", "test"))
 
 
 def is_maker(callbacks: "Callbacks | Callable[..., Any] | None") -> TypeGuard[Callable[..., Any]]:

@@ -90,7 +90,7 @@ class Best:
         # Two refits of a study are the same model.
         with seeded_wholly(study._card["seed"] or 0):
             hp = HyperParameters(Recorded(self.params))
-            model = build_model(study._build, hp)
+            model = study._build(hp)
             if not model.built and study._data is not None:
                 x, y, sample_weight = study._data.slice(0, 1).tree
                 build_for(model, (through_host(model, x), y, sample_weight), "search")

@@ -14,6 +14,7 @@ from kerata.callbacks.callback import Callbacks
 from kerata.data.samples import ClassWeight, Samples
 from kerata.models.model import Model
 from kerata.populations.adapting import adapt_layers
+from kerata.populations.asking import says
 from kerata.populations.buckets import Buckets
 from kerata.populations.fitted import make_group, make_member
 from kerata.populations.group import Group, plan_of, structure_key
@@ -154,11 +155,12 @@ class Runner:
             raise TypeError(message("search", "a compiled model is needed", {"model": model}, fix))
         compilation_of(model, "search")
         group = self._group(model, make, {**self.fit, **(fit or {})})
+        callbacks = (fit or {}).get("callbacks", self.fit["callbacks"])
         for objective in self.objectives:
             known = [*group.train_names, *(group.test_names if self.validates else [])]
             known += [PARAMETERS] if len(self.objectives) > 1 else []
-            # What a step of a user's own measures is known only when it has run.
-            if objective.name not in known and not group.plan.step.is_own:
+            # What a step of a user's own measures is known only when it has run; callbacks may enter what they compute.
+            if objective.name not in known and not group.plan.step.is_own and not entered(callbacks, objective.name):
                 fix = did_you_mean(objective.name, known)
                 if objective.name in group.test_names:
                     fix = "There is no validation: give validation_data, validation_split or cv"
@@ -326,6 +328,11 @@ class Runner:
         given = {"sample_weight": tree[2], "batch_size": member.group.batch_size}
         logs = member.as_model().evaluate(*tree[:2], **given, verbose=0, return_dict=True)
         return found | {f"val_{name}": value for name, value in logs.items()}
+
+
+def entered(callbacks: Callbacks | Callable[..., Any] | None, name: str) -> bool:
+    """Whether some callbacks may enter a measure into the logs."""
+    return any(says(each, name) for each in copies_of(callbacks, 0))
 
 
 class TrialPruning:
