@@ -77,6 +77,16 @@ def test_files(writer, reader, tmp_path):
     assert back.get_compile_config()["optimizer"]["class_name"] == "Adam"
 
 
+def test_rates_are_found_where_the_loss_is_scaled():
+    x = np.random.default_rng(0).normal(size=(48, 3)).astype("float32")
+    found = []
+    for wrap in (lambda inner: inner, kerata.optimizers.LossScaleOptimizer):
+        model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)])
+        model.compile(wrap(kerata.optimizers.SGD(0.01)), "mse")
+        found.append(model.lr_find(x, x.sum(1), low=1e-3, high=0.1, points=3, epochs=2, repeats=1))
+    np.testing.assert_allclose(found[0].curves, found[1].curves, rtol=1e-5)
+
+
 def test_populations_vary_the_rate_of_what_does_the_steps():
     model = model_of(kerata)
     rates = [1e-3, 1e-2]

@@ -40,6 +40,12 @@ def run(builder=build, **options):
     return search.run(builder, X, Y, **{**given, **options})
 
 
+@pytest.mark.parametrize("builder", [lambda: None, kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(1)]), "build"])
+def test_what_takes_no_hp_builds_nothing(builder):
+    with pytest.raises(TypeError, match=r"takes hp.*def build"):
+        run(builder)
+
+
 # With real training
 
 

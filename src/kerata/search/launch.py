@@ -1,5 +1,6 @@
 """`search.run`: what it is given is checked, the data and the folds are made, and the loop begins."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from kerata.callbacks.callback import Callbacks, Verbose
 from kerata.data.samples import ClassWeight, Data, Samples
 from kerata.data.sources import split_validation, standardize_source
 from kerata.engine.types import TensorLike
+from kerata.models.model import Model
 from kerata.populations.objective import Objective
 from kerata.populations.validation import read_validation
 from kerata.search.constraints import Constraints
@@ -112,10 +114,7 @@ def run(
     >>> len(study.trials), sorted(study.best.params), len(study.best.models)
     (4, ['rate'], 3)
     """
-    if not callable(build):
-        raise TypeError(
-            message("search", "`build` must be a function that takes hp and returns a compiled model", {"build": build})
-        )
+    check_builder(build)
     samples = standardize_source(x, y, sample_weight, owner="search", texts=True)
     if not isinstance(samples, Samples):
         raise TypeError(
@@ -161,6 +160,22 @@ def run(
         constraints=constraints,
     )
     return search.run()
+
+
+def check_builder(build: object) -> None:
+    """Raises for what is no function of `hp`."""
+    takes = False
+    if callable(build) and not isinstance(build, Model):
+        takes = True
+        try:
+            inspect.signature(build).bind(None)
+        except ValueError:  # no signature to be had
+            pass
+        except TypeError:
+            takes = False
+    if not takes:
+        said = "`build` must be a function that takes hp and returns a compiled model"
+        raise TypeError(message("search", said, {"build": build}, "Write def build(hp): ..."))
 
 
 def mark_data(samples: Samples, folds: list[tuple[np.ndarray, np.ndarray]] | None, held: Samples | None) -> dict[str, Any]:

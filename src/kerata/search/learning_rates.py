@@ -170,12 +170,14 @@ def lr_find(
         raise ValueError(message("lr_find", "`low` must be above 0 and below `high`", {"low": low, "high": high}))
     points = int(check_positive_int("lr_find", "points", points, minimum=3) or 3)
     repeats = int(check_positive_int("lr_find", "repeats", repeats) or 1)
-    if type(model.optimizer.__dict__.get("learning_rate")) is not float:
+    # What scales the loss hands the rate on to the optimizer within.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if type(optimizer.__dict__.get("learning_rate")) is not float:
         raise ValueError(
             message(
                 "lr_find",
                 "the optimizer's learning rate must be a number",
-                {"learning_rate": model.optimizer.learning_rate},
+                {"learning_rate": optimizer.__dict__.get("learning_rate")},
                 "Compile without a schedule",
             )
         )
