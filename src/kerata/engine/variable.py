@@ -145,6 +145,8 @@ class Variable:
 
     # Whether it is read row by row, as a rule.
     is_table = False
+    # The model in whose training it first got another value.
+    trained_in: weakref.ref[Any] | None = None
 
     def __init__(
         self,
@@ -184,8 +186,6 @@ class Variable:
         _note_living(self)
         # Set when the value is no longer what the initializer drew: loaded, or set by hand.
         self.assigned = False
-        # The model in whose training it first got another value.
-        self.trained_in: weakref.ref[Any] | None = None
         # Set when someone outside may hold the array, so that a program must not take its memory over.
         self.exposed = True
         scope = current_scope()
