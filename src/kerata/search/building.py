@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from kerata.base.checks import message
 from kerata.engine.naming import NamedTwice, measures_anew, name_counts, names_from
@@ -43,7 +42,7 @@ class Builder:
         return nullcontext() if way is None else names_from(way)
 
 
-def build_apart(build: Callable[..., Any], *given: object) -> Any:
+def build_apart(build: Callable[..., object], *given: object) -> object:
     """What a builder returns; what its models measure has the same names each time.
 
     A part that was there before, such as a base that all trials build on, is copied as it stands: no trial, fold or refit may
@@ -52,8 +51,7 @@ def build_apart(build: Callable[..., Any], *given: object) -> Any:
     since = Variable(0.0, trainable=False, name="since").number
     with measures_anew():
         model = build(*given)
-    shares = isinstance(model, Model) and model.compiled and any(variable.number < since for variable in model.variables)
-    if not shares:
+    if not isinstance(model, Model) or not model.compiled or all(variable.number >= since for variable in model.variables):
         return model
     twin = copy_as_it_is(model)
     for old, new in zip(model.variables, twin.variables, strict=True):
