@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import kerata
 from kerata.legacy import keras1, keras2
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow import names
@@ -132,6 +133,24 @@ def test_a_wrapper_that_was_fitted_says_so_in_a_pipeline():
     assert not net.__sklearn_is_fitted__()
     assert pipe.fit(x, y).predict(x).shape == (8,)
     assert np.isfinite(pipe.score(x, y))
+
+
+@pytest.mark.parametrize(
+    "labels, units, loss", [("ab", 1, "binary_crossentropy"), ("abc", 3, "sparse_categorical_crossentropy")]
+)
+def test_a_wrapper_takes_models_of_today(labels, units, loss):
+    def build():
+        activation = "sigmoid" if units == 1 else "softmax"
+        model = kerata.Sequential([kerata.layers.Dense(units, activation=activation, input_shape=(2,))])
+        model.compile("sgd", loss, metrics=["accuracy"])
+        return model
+
+    x, y = np.random.RandomState(0).rand(12, 2), np.array(list(labels * 12)[:12])
+    net = keras2.wrappers.scikit_learn.KerasClassifier(build, epochs=1, verbose=0)
+    net.fit(x, y)
+    chosen = np.array(list(labels))[net.predict_proba(x).argmax(axis=-1)]
+    np.testing.assert_array_equal(net.predict(x), chosen)
+    np.testing.assert_allclose(net.score(x, y), np.mean(chosen == y), rtol=1e-6)
 
 
 def test_an_embedding_that_leaves_out_words_keeps_that_and_its_mask_in_configs():

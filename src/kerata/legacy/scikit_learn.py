@@ -113,7 +113,13 @@ class KerasClassifier(BaseWrapper):
 
     def predict(self, x: Features, **kwargs: object) -> HostArray:
         """The labels."""
-        return self.classes_[np.ravel(self.model.predict_classes(x, **self.filter_sk_params("predict_classes", kwargs)))]
+        if hasattr(self.model, "predict_classes"):
+            found = self.model.predict_classes(x, **self.filter_sk_params("predict_classes", kwargs))
+        else:
+            # A model of today, as in a program that was written anew.
+            found = self.model.predict(x, **self.filter_sk_params("predict", kwargs))
+            found = found.argmax(axis=-1) if found.shape[-1] > 1 else (found > 0.5).astype("int32")
+        return self.classes_[np.ravel(found)]
 
     def predict_proba(self, x: Features, **kwargs: object) -> HostArray:
         """The probability of each class."""
@@ -126,8 +132,8 @@ class KerasClassifier(BaseWrapper):
         y = np.searchsorted(self.classes_, y) if y.ndim < 2 else y
         if loss_name(self.model) == "categorical_crossentropy" and y.ndim != 2:
             y = to_categorical(y, self.n_classes_)
-        values = self.model.evaluate(x, y, **self.filter_sk_params("evaluate", kwargs))
-        for name, value in zip(self.model.metrics_names, values if isinstance(values, list) else [values], strict=True):
+        values = self.model.evaluate(x, y, **self.filter_sk_params("evaluate", kwargs), return_dict=True)
+        for name, value in values.items():
             if name in ("acc", "accuracy"):
                 return float(value)
         raise ValueError(
