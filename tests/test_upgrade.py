@@ -379,6 +379,41 @@ c = K.resize_images(x, 2, 2, 'channels_last', interpolation='bilinear')
 """
 
 
+ADVERSARIAL = """
+from keras.models import Model, Sequential
+from keras.layers import Dense, Input
+critic = Sequential([Dense(1, input_dim=2)])
+critic.compile('adam', 'mse')
+critic.trainable = False
+z = Input((3,))
+both = Model(z, critic(Dense(2)(z)))
+both.compile('adam', 'mse')
+critic.train_on_batch(x, y)
+"""
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2", "tfkeras2"])
+@pytest.mark.parametrize(
+    "old, new, lines",
+    [
+        ("", "", [6]),
+        ("critic.trainable =", "for layer in critic.layers:\n    layer.trainable =", [7]),
+        ("critic.train_on", "critic.trainable = True\ncritic.train_on", []),
+        ("critic.train_on", "both.train_on", []),
+        ("critic.trainable = False\n", "", []),
+        (
+            "critic.compile('adam', 'mse')\ncritic.trainable = False",
+            "critic.trainable = False\ncritic.compile('adam', 'mse')",
+            [],
+        ),
+    ],
+)
+def test_what_is_frozen_after_it_was_compiled_and_trained_all_the_same_is_named(era, old, new, lines):
+    notes = [note for note in upgrade(ADVERSARIAL.replace(old, new, 1), era).notes if "learns nothing" in note[1]]
+    assert [line for line, _ in notes] == lines
+    assert all("critic.trainable = True before its train_on_batch" in said for _, said in notes)
+
+
 @pytest.mark.parametrize(
     "text, era, lines, word",
     [

@@ -24,12 +24,18 @@ WEIGHTED = (
 )
 ENLARGED = "the pixels of bilinear pictures lay elsewhere: keras.layers.CornerUpSampling2D has those of then"
 RESIZED = "the pixels of bilinear pictures lay elsewhere: keras.layers.CornerUpSampling2D, or kerata run, has those of then"
+SETTLED = (
+    "`{0}` was trained as it was compiled, before it is frozen here; today it learns nothing from here on. "
+    "Set {0}.trainable = True before its {1}, and False after it, or take kerata run"
+)
+TRAINING = ("fit", "fit_generator", "train_on_batch")
 TAKING_WEIGHTS = ("fit", "train_on_batch", "evaluate", "test_on_batch", "compile")
 
 
 def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
-    """(line, what is computed otherwise today) for all that a program has of it; before `tf.keras` alone."""
+    """(line, what is computed otherwise today) for all that a program has of it; before `tf.keras`, but for what is frozen late."""
     era = names.era
+    yield from settled(tree)
     if era not in FROZEN:
         return
     if normalizes(tree, names):
@@ -69,6 +75,38 @@ def freezing(tree: ast.AST) -> Iterator[int]:
                 yield node.lineno
         elif isinstance(node, ast.Call) and last_name(node.func) != "add_weight":
             yield from (node.lineno for one in node.keywords if one.arg == "trainable" and is_false(one.value))
+
+
+def settled(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Models that are compiled, then frozen for good and trained all the same, as the critic of an adversarial network is."""
+    compiled: dict[str, int] = {}
+    trained: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name = ast.unparse(node.func.value)
+            if node.func.attr == "compile":
+                compiled[name] = min(node.lineno, compiled.get(name, node.lineno))
+            elif node.func.attr in TRAINING:
+                trained[name] = {"fit_generator": "fit"}.get(node.func.attr, node.func.attr)
+    for name, values in switched(tree).items():
+        if name not in compiled or name not in trained or not all(is_false(value) for value in values):
+            continue
+        yield from ((value.lineno, SETTLED.format(name, trained[name])) for value in values if value.lineno > compiled[name])
+
+
+def switched(tree: ast.AST) -> dict[str, list[ast.expr]]:
+    """What `trainable` of each model is set to, of itself or of all of its layers in a loop."""
+    models: dict[str, str] = {}
+    for loop in ast.walk(tree):
+        if isinstance(loop, ast.For) and isinstance(loop.iter, ast.Attribute) and loop.iter.attr == "layers":
+            models[ast.unparse(loop.target)] = ast.unparse(loop.iter.value)
+    found: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(target, ast.Attribute) and target.attr == "trainable":
+                name = ast.unparse(target.value)
+                found.setdefault(models.get(name, name), []).append(node.value)
+    return found
 
 
 def weighs(call: ast.Call) -> bool:
