@@ -233,6 +233,11 @@ RETURNS = {
     ),
     "call": (lambda: fit(layers.Lambda(lambda x: None, name="one")), TypeError, r"Lambda \(one\): call\(\) gave nothing"),
     "add_loss": (lambda: fit(adding(None)), TypeError, r"OwnLayer \(adds\): add_loss\(\) takes numbers"),
+    "add_loss of the graph": (
+        lambda: add_to_a_model(),
+        NotImplementedError,
+        r"Functional \(functional.*\): add_loss\(\) of a tensor of the graph is gone.*call\(\) of a layer",
+    ),
     "add_loss, text": (lambda: fit(adding("a")), ValueError, r"OwnLayer \(adds\): add_loss\(\) takes numbers"),
 }
 
@@ -241,6 +246,12 @@ def adding(loss):
     layer = OwnLayer(name="adds")
     layer.function = lambda x: layer.add_loss(loss)
     return layer
+
+
+def add_to_a_model():
+    x = layers.Input((2,))
+    y = layers.Dense(2)(x)
+    kerata.Model(x, y).add_loss(kerata.ops.mean(y))
 
 
 @pytest.mark.parametrize("case", RETURNS)

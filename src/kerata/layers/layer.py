@@ -43,7 +43,7 @@ from kerata.layers.signatures import (
     shapes_to_build,
     symbolic_of_shape,
 )
-from kerata.layers.weights import WeightHolder
+from kerata.layers.weights import WeightHolder, check_added
 from kerata.ops.activations import look_at_softmax
 
 
@@ -414,8 +414,7 @@ class Layer(WeightHolder):
         """Adds a term to the training objective, from within `call`."""
         values: Sequence[Any] = loss if isinstance(loss, (list, tuple)) else [loss]
         for value in values:
-            if value is None or isinstance(value, (str, dict)) or (callable(value) and not hasattr(value, "shape")):
-                raise KindError(message(self, "add_loss() takes numbers, as an array", {"loss": value}))
+            check_added(self, value)
         scope = current_scope()
         if scope is not None:
             scope.losses.extend(values)

@@ -16,6 +16,7 @@ from kerata.engine.random import SeedGenerator
 from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
 from kerata.engine.stores import Store, WritableStore, assign_all
+from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.variable import Variable, standardize_dtype
 from kerata.layers.phase import contexts
 
@@ -449,3 +450,12 @@ def layers_of(layer: "WeightHolder") -> list[Any]:
     ['all', 'last']
     """
     return layer._flatten_layers()
+
+
+def check_added(layer: object, value: object) -> None:
+    """Raises for what is no term of a loss; a tensor of the graph would be left out of training, without a word."""
+    if value is None or isinstance(value, (str, dict)) or (callable(value) and not hasattr(value, "shape")):
+        raise KindError(message(layer, "add_loss() takes numbers, as an array", {"loss": value}))
+    if isinstance(value, SymbolicTensor):
+        fix = "Call self.add_loss() in the call() of a layer of your own. To run old code as it is: kerata run"
+        raise NotImplementedError(message(layer, "add_loss() of a tensor of the graph is gone", {"loss": value}, fix))
