@@ -291,6 +291,34 @@ def test_what_an_upgrade_needs_is_imported_before_it_is_used():
     )
 
 
+def test_keras_that_comes_in_the_middle_is_imported_where_it_is_needed():
+    text = (
+        "from keras.models import Sequential\n"
+        "model = Sequential()\n"
+        "model.compile('rmsprop', 'mse')\n"
+        "import keras\n"
+        "other = keras.models.Sequential()\n"
+    )
+    source = upgrade(text, "keras2").source
+    assert source.index("import kerata as keras") < source.index("keras.optimizers.ClassicRMSprop")
+    early = "import keras\n" + text
+    assert upgrade(early, "keras2").source.count("import kerata as keras") == 2
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_what_is_added_to_a_model_is_named(era):
+    text = (
+        "from keras.models import Model\n"
+        "class Mine(Layer):\n"
+        "    def call(self, x):\n"
+        "        self.add_loss(x)\n"
+        "vae = Model(i, o)\n"
+        "vae.add_loss(loss)\n"
+        "vae.add_metric(kl, name='kl')\n"
+    )
+    assert [line for line, said in upgrade(text, era).notes if "of a model is not there" in said] == [6, 7]
+
+
 def test_tensorflow_goes_where_only_its_keras_was_used_and_is_named_else():
     text = "import tensorflow as tf\nfrom tensorflow.keras.layers import Dense\nmodel = tf.keras.Sequential([Dense(2)])\n"
     done = upgrade(text, "tfkeras2")

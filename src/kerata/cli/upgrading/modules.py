@@ -100,7 +100,7 @@ class Modules:
                 if known and self._import(node):
                     places.append(node)
         self._write_imports()
-        if "keras" in self.names.known:
+        if "keras" in self.names.known and not self._comes_late("keras", places):
             self.needed.pop(None, None)  # type: ignore[call-overload]
         lines = [
             line
@@ -112,6 +112,17 @@ class Modules:
             end = self.source.span(last)[1]
             indent = " " * last.col_offset
             self.source.put(end, end, "".join(f"\n{indent}{line}" for line in lines))
+
+    def _comes_late(self, name: str, places: list[ast.stmt]) -> bool:
+        """Whether all imports that bring a name stand behind what may need it, or within functions."""
+        bringing = [
+            node
+            for node in places
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            and any((alias.asname or alias.name.partition(".")[0]) == name for alias in node.names)
+        ]
+        last = self._before_use(sorted(places, key=lambda node: node.lineno)).lineno if bringing else 0
+        return bool(bringing) and all(node.lineno > last or node.col_offset > 0 for node in bringing)
 
     def _before_use(self, places: list[ast.stmt]) -> ast.stmt:
         """The last of these imports that stands among imports alone: what follows may need what they bring."""

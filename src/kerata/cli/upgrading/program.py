@@ -40,6 +40,11 @@ BY_HAND = {
     "get_output_at": "keep what each call of the layer gave",
     "get_input_at": "keep what each call of the layer was given",
 }
+# What a model was given beside `compile`, and a layer is still.
+ADDED = {
+    "add_loss": "self.add_loss() in the call() of a layer of your own, or kerata run",
+    "add_metric": "hold a metric as an attribute of a layer of your own, and update it in its call(), or take kerata run",
+}
 # Arguments that counted samples, and count batches today.
 SAMPLES = ("samples_per_epoch", "nb_val_samples", "val_samples")
 RENAMED_METHODS = {"get_output_shape_for": "compute_output_shape"}
@@ -324,6 +329,8 @@ class Upgrader:
         if name in BY_HAND:
             self.note(node, f"`{name}` is not there today: {BY_HAND[name]}")
             return
+        if name in ADDED and ast.unparse(func.value) != "self":
+            self.note(node, f"`{name}` of a model is not there today: {ADDED[name]}")
         if name in RENAMED_METHODS:
             end = self.source.span(func)[1]
             self.source.put(end - len(name), end, RENAMED_METHODS[name])

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import cast
 
 from kerata.cli.upgrading.names import Names
 
@@ -33,7 +34,7 @@ TAKING_WEIGHTS = ("fit", "train_on_batch", "evaluate", "test_on_batch", "compile
 
 
 def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
-    """(line, what is computed otherwise today) for all that a program has of it; before `tf.keras`, but for what is frozen late."""
+    """(line, what is computed otherwise today) for all that a program has of it; of `tf.keras` what is frozen late."""
     era = names.era
     yield from settled(tree)
     if era not in FROZEN:
@@ -102,10 +103,9 @@ def switched(tree: ast.AST) -> dict[str, list[ast.expr]]:
             models[ast.unparse(loop.target)] = ast.unparse(loop.iter.value)
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            if isinstance(target, ast.Attribute) and target.attr == "trainable":
-                name = ast.unparse(target.value)
-                found.setdefault(models.get(name, name), []).append(node.value)
+        targets = [one for one in node.targets if isinstance(one, ast.Attribute)] if isinstance(node, ast.Assign) else []
+        for name in (ast.unparse(one.value) for one in targets if one.attr == "trainable"):
+            found.setdefault(models.get(name, name), []).append(cast(ast.Assign, node).value)
     return found
 
 
