@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerata.legacy.namespaces import tree_of
+from kerata.legacy.tensorflow import names
 
 NAMES = json.loads(Path(__file__).with_name("old_names.json").read_text())
 MISSING = {
@@ -28,7 +29,7 @@ MISSING = {
     "it drew by pydot": "add_edge is_model is_wrapped_model",
     "not there yet": "ConvLSTM2DCell ConvRNN2D ConvRecurrent2D EigenvalueRegularizer TFOptimizer",
 }
-ABSENT = {name for names in MISSING.values() for name in names.split()}
+ABSENT = {name for those in MISSING.values() for name in those.split()}
 MODULES = [(era, module) for era, modules in NAMES.items() for module in modules]
 
 
@@ -55,3 +56,9 @@ def test_a_name_that_is_not_there_says_what_is_near():
         _ = tree_of("keras1").root.layers.Densee
     with pytest.raises(AttributeError, match=r"TFOptimizer.*which it had then and Kerata has not.*tf\.train itself"):
         _ = tree_of("keras2").root.optimizers.TFOptimizer
+
+
+@pytest.mark.parametrize("name, word", [("lite", "save model.h5"), ("saved_model", r"model.save\('folder'\)")])
+def test_parts_of_tensorflow_that_are_not_there_say_what_is(name, word):
+    with pytest.raises(AttributeError, match=word):
+        getattr(names.build("tfkeras2")[""], name)

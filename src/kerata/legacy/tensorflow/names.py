@@ -111,6 +111,7 @@ MISSING = {
     "raw_ops": "use the functions of tf",
     "contrib": "tf.contrib ended with TensorFlow 1; tf.contrib.keras is tf.keras",
     "lite": "models become TensorFlow Lite files in TensorFlow: save model.h5, and load it there",
+    "saved_model": "model.save('folder') writes such a folder, and tf.keras.models.load_model reads it",
     "tpu": "JAX finds TPUs itself",
 }
 
