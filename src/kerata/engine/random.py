@@ -232,6 +232,19 @@ def global_seed_generator() -> SeedGenerator:
     return _global_generator[0]
 
 
+@contextlib.contextmanager
+def global_generator_at(state: HostArray) -> Generator[Any]:
+    """A block in which the generator without an owner goes on from a state; gives its variable. Afterwards it is as before."""
+    variable = global_seed_generator().state
+    with _whole:
+        before = variable.numpy()
+        variable.store(state)
+        try:
+            yield variable
+        finally:
+            variable.store(before)
+
+
 def draw_key(seed: Seed = None) -> Array:
     """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing."""
     if seed is None:

@@ -12,14 +12,16 @@ import numpy as np
 
 from kerata.callbacks.callback import Callback, CallbackList, Callbacks, defines
 from kerata.data.samples import Samples
-from kerata.engine.random import make_seed
+from kerata.engine.random import global_generator_at, make_seed, seeded_wholly
 from kerata.engine.structure import is_ours
 from kerata.engine.types import Tree
 from kerata.models.model import Model
-from kerata.populations.group import DeviceData, Group, plan_of
+from kerata.populations.group import DeviceData, Group, State, plan_of
 from kerata.populations.initial import take_rows
 from kerata.populations.member import Member, watches_batches
 from kerata.populations.objective import Objective
+from kerata.training.drawing import draws_in_evaluation
+from kerata.training.plan import Batch
 from kerata.training.prepare import prepare_built
 
 # Hooks that `fit` must not call, because it may be called more than once for a member.
@@ -27,8 +29,15 @@ ENDS = ("on_train_begin", "on_train_end")
 HOOKS = [name for name in vars(Callback) if name.startswith("on_") and name not in ENDS]
 
 
-def why_alone(model: Model, callbacks: "Callbacks | Callable[..., Any] | None" = None) -> str | None:
-    """Why members of a prepared model cannot be trained side by side; `None` where they can."""
+def why_alone(
+    model: Model, callbacks: "Callbacks | Callable[..., Any] | None" = None, validated_on: Batch | None = None
+) -> str | None:
+    """Why members of a prepared model cannot be trained side by side; `None` where they can.
+
+    Args:
+        model, callbacks: as of `make_group`.
+        validated_on: some samples as those of validation, if there is one.
+    """
     both = [prepare_built(model, training) for training in (True, False)]
     if any(prepared.step.is_own for prepared in both):
         return "the model has a step of its own"
@@ -41,6 +50,8 @@ def why_alone(model: Model, callbacks: "Callbacks | Callable[..., Any] | None" =
         if not all(are_numbers):
             wide = [name for name, single in zip(names, are_numbers, strict=True) if not single]
             return f"measures are not single numbers: {', '.join(wide)}"
+    if validated_on is not None and draws_in_evaluation(both[1], validated_on):
+        return "the model draws at random in validation, from generators that go on from epoch to epoch"
     return None
 
 
@@ -52,14 +63,16 @@ def make_group(
     shuffle: bool,
     make: Callable[[], Any] | None = None,
     callbacks: "Callbacks | Callable[..., Any] | None" = None,
+    validates: bool = True,
 ) -> Group:
     """The group of a prepared model, of the kind that its members need.
 
     Args:
         model, data, held_data, batch_size, shuffle, make: as of `Group`.
         callbacks: what the members will have.
+        validates: whether they will be validated, on rows of the data or on others.
     """
-    why = why_alone(model, callbacks)
+    why = why_alone(model, callbacks, (held_data or data).first(batch_size) if validates else None)
     if why is None:
         return Group(model, data, held_data, batch_size, shuffle, make)
     held = None if held_data is None else held_data.samples
@@ -95,10 +108,17 @@ class FittedGroup(Group):
         self._begin(model, batch_size, shuffle, make)
         self.why_alone, self.source, self.held, self.size = why, source, held, source.size
         self.notes = {"turns": True, "most": 1, "why": why}
+        # Evaluation may draw from the generator of the process too.
+        self.under = seeded_wholly
 
     @property
     def samples(self) -> Samples:
         return self.source
+
+    def state_of(self, model: Model | None) -> State:
+        """The state of a prepared model, and of the generators that evaluation draws from, the process's own as the last."""
+        seeds = prepare_built(self.model if model is None else model, training=False).plan.seeds
+        return {**super().state_of(model), "seeds": [v.numpy() for v in seeds]}
 
     def settle(self, members: list[Any]) -> None:
         """Nothing: no program is shared."""
@@ -155,6 +175,8 @@ class FittedMember(Member):
         self.seed = make_seed() if seed is None else seed
         super().__init__(index, group, numbers, start, self.seed, rows, held, callbacks, epochs)
         self.paused_weights: list[np.ndarray] | None = None
+        # The state of the process's generator, as it would be if nobody else drew from it.
+        self.generator = np.zeros(2, np.uint32)
 
     def _take_callbacks(self, callbacks: list[Any]) -> None:
         self.callbacks = CallbackList([*callbacks, self.history])
@@ -168,7 +190,11 @@ class FittedMember(Member):
     def _begin(self) -> Model:
         """Its model, as it is before training."""
         if self.model is None:
-            self.model = self.group.make_model(self.numbers, self.start(), None)
+            state = self.start()
+            self.model = self.group.make_model(self.numbers, state, None)
+            *seeds, self.generator = state["seeds"]
+            for variable, value in zip(prepare_built(self.model, training=False).plan.seeds, seeds, strict=False):
+                variable.store(value)
         self.callbacks.set_model(self.model)
         self.callbacks.set_params({"epochs": self.epochs, "steps": None, "verbose": 0})
         self.callbacks.on_train_begin()
@@ -191,15 +217,17 @@ class FittedMember(Member):
             self.paused_weights = None
         follower = Follower(self, watch, stops, drop_bad, is_over, on_epochs)
         relays: list[Any] = [Relay(callback, follower) for callback in self.callbacks]
-        model.fit(
-            **self.group.arguments(self),
-            epochs=self.epochs,
-            initial_epoch=self.epoch,
-            shuffle=self.group.shuffle,
-            seed=self.seed,
-            callbacks=[*relays, follower],
-            verbose=0,
-        )
+        with global_generator_at(self.generator) as generator:
+            model.fit(
+                **self.group.arguments(self),
+                epochs=self.epochs,
+                initial_epoch=self.epoch,
+                shuffle=self.group.shuffle,
+                seed=self.seed,
+                callbacks=[*relays, follower],
+                verbose=0,
+            )
+            self.generator = generator.numpy()
         self.done = self.done or not follower.paused
         self.seconds += time.perf_counter() - began
 

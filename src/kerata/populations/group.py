@@ -384,7 +384,7 @@ class Group:
             else:
                 with self.under(number), noting_draws() as draws:
                     twin = self.twin(adapt)
-                state = self.state_of(twin)
+                    state = self.state_of(twin)
                 if adapt is None:
                     if self.draws is None:
                         self.draws = Draws(plan_of(twin), draws, state, self.under)

@@ -286,7 +286,7 @@ def fit_many(
     if single:
         build_for(models[0], source.slice(0, min(batch_size, source.size)).tree, "fit", source)
         models = [adapted(models[0], source.x)]
-    groups = group_models(models, Inputs(source, held), batch_size, shuffle, callbacks)
+    groups = group_models(models, Inputs(source, held), batch_size, shuffle, callbacks, validation_rows is not None)
     seeds = spread(seeds, count, "seeds")
     rows = share_equal(check_rows(rows, count, source.size, "rows"))
     held_rows = share_equal(check_rows(validation_rows, count, source.size, "validation_rows"))
@@ -423,6 +423,7 @@ def group_models(
     batch_size: int,
     shuffle: bool,
     callbacks: "Callbacks | Callable[..., Any] | None" = None,
+    validates: bool = False,
 ) -> list[Group]:
     """The group of each model; models of one structure share one."""
     found: dict[Any, Group] = {}
@@ -434,7 +435,9 @@ def group_models(
             build_for(model, held_data.first(batch_size), "evaluate", held_data.samples)
         key = (id(data.samples), structure_key(model))
         if key not in found:
-            found[key] = make_group(model, data, held_data, batch_size, shuffle, callbacks=callbacks)
+            found[key] = make_group(
+                model, data, held_data, batch_size, shuffle, callbacks=callbacks, validates=validates or held_data is not None
+            )
         groups.append(found[key])
     return groups
 

@@ -262,7 +262,7 @@ def compare(
         build_for(each, batch, "fit")
         key = (size, structure_key(each))
         if key not in groups:
-            groups[key] = make_group(each, data, held_data, size, True, make, callbacks)
+            groups[key] = make_group(each, data, held_data, size, True, make, callbacks, bool(cv or held))
         group = groups[key]
         start = InitialState(group, each, samples.x, trained=trained)
         numbers = plan_of(each).hypers.vector()

@@ -184,7 +184,7 @@ class Runner:
         key = (id(data.samples), structure_key(model), size, fit["shuffle"], watches_batches(callbacks))
         group = self.groups.get(key)
         if group is None:
-            group = make_group(model, data, held, size, fit["shuffle"], make, callbacks)
+            group = make_group(model, data, held, size, fit["shuffle"], make, callbacks, self.validates)
             self.groups[key] = group
             while len(self.groups) > KEPT_GROUPS:
                 self.groups.popitem(last=False)
