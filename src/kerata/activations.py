@@ -43,7 +43,8 @@ from kerata.ops.activations import swish as swish
 from kerata.ops.activations import tanh as tanh
 from kerata.ops.activations import tanh_shrink as tanh_shrink
 from kerata.ops.activations import threshold as threshold
-from kerata.ops.forms import op
+from kerata.ops.forms import op, tell_translation
+from kerata.ops.numpy import exp
 
 # Whether 0 stays 0, with a finite slope there: features that are not there stay so.
 for _function, _keeps, *_aliases in (
@@ -78,7 +79,6 @@ for _function, _keeps, *_aliases in (
 
 
 @builtin("activations", keeps_zeros=True)
-@traceable
 def linear(x):
     """x.
 
@@ -90,7 +90,7 @@ def linear(x):
 
 
 @builtin("activations", keeps_zeros=True)
-@op(keeps_nan=True)
+@op(keeps_nan=True, written="ReLU")
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """min(x, max_value) where x > threshold, negative_slope * (x - threshold) elsewhere; max(x, 0) by default.
 
@@ -110,6 +110,10 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
         return jax.nn.relu6(x)
     above = x if max_value is None else within(x, 0, max_value)
     return jnp.where(x > threshold, above, negative_slope * (x - threshold)).astype(x.dtype)
+
+
+# Without settings, the plain one: files of all eras have it.
+tell_translation(relu, lambda args, kwargs: (ops.relu, args, kwargs) if len(args) + len(kwargs) == 1 else None)
 
 
 def _is(value: object, number: float) -> bool:
@@ -144,6 +148,9 @@ def exponential(x):
     1.0
     """
     return jnp.exp(jnp.asarray(x))
+
+
+tell_translation(exponential, lambda args, kwargs: (exp, args, kwargs))
 
 
 @builtin("activations")

@@ -24,7 +24,7 @@ from kerata.ops.sizes import at_once, keeps_sizes, plain_sizes
 # Making.
 
 
-@traceable
+@op()
 @keeps_sizes
 def array(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """x as an array, copied."""
@@ -56,6 +56,8 @@ def empty(shape: ShapeLike, dtype: DTypeLike | None = None) -> Array:
     return jnp.empty(plain_sizes(shape), standardize_dtype(dtype))
 
 
+@op("fill_value")
+@keeps_sizes
 def full(shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """An array of one number."""
     return jnp.full(plain_sizes(shape), as_array(fill_value), standardize_dtype(dtype))
@@ -100,7 +102,7 @@ def full_like(x: TensorLike, fill_value: TensorLike, dtype: DTypeLike | None = N
     return jnp.full_like(as_array(x), as_array(fill_value), dtype=dtype)
 
 
-@traceable
+@op("start stop")
 def linspace(
     start: TensorLike,
     stop: TensorLike,
@@ -115,7 +117,7 @@ def linspace(
     return jnp.linspace(start, stop, num=num, endpoint=endpoint, retstep=retstep, dtype=dtype, axis=axis)
 
 
-@traceable
+@op("start stop")
 def logspace(
     start: TensorLike,
     stop: TensorLike,
@@ -130,7 +132,7 @@ def logspace(
     return jnp.logspace(start, stop, num=num, endpoint=endpoint, base=base, dtype=dtype, axis=axis)
 
 
-@traceable
+@op("start stop")
 def geomspace(
     start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
 ) -> Array:
@@ -139,7 +141,7 @@ def geomspace(
     return jnp.geomspace(start, stop, num=num, endpoint=endpoint, dtype=dtype, axis=axis)
 
 
-@traceable
+@op("*x")
 def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Array]:
     """The coordinates of a grid, one array for each of the given axes."""
     return jnp.meshgrid(*[as_array(item) for item in x], indexing=indexing)
@@ -244,7 +246,7 @@ def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Arra
                 {"shape": x.shape, "axes": axes},
             )
         )
-    return jnp.rot90(x, k=k, axes=axes)
+    return jnp.rot90(x, k=k, axes=(axes[0], axes[1]))
 
 
 @op()
@@ -269,7 +271,7 @@ def pad(x: TensorLike, pad_width: PadWidth, mode: str = "constant", constant_val
     return jnp.pad(as_array(x), pad_width, mode=mode, constant_values=constant_values)
 
 
-@traceable
+@op()
 def view(x: TensorLike, dtype: DTypeLike | None = None) -> Array:
     """The bits of x as another type."""
     return as_array(x).view(dtype)
@@ -325,7 +327,7 @@ flipud = unary("flipud", jnp.flipud, "x with its first axis reversed.")
 ravel = unary("ravel", jnp.ravel, "x as one row.")
 
 
-@traceable
+@op()
 @at_once
 def nonzero(x: TensorLike) -> tuple[Array, ...]:
     """The indices of what is not zero, one array for each axis."""
@@ -333,7 +335,7 @@ def nonzero(x: TensorLike) -> tuple[Array, ...]:
     return jnp.nonzero(x, size=unknown_size(x))
 
 
-@traceable
+@op()
 def size(x: TensorLike) -> int:
     """How many elements there are."""
     return jnp.size(as_array(x))
@@ -460,7 +462,7 @@ def select(condlist: Sequence[TensorLike], choicelist: Sequence[TensorLike], def
     return jnp.select(conditions, choices, default=as_array(default))
 
 
-@traceable
+@op()
 def unravel_index(indices: TensorLike, shape: Sequence[int]) -> tuple[Array, ...]:
     """Indices into an array as one row, as indices for each axis of its shape."""
     return jnp.unravel_index(as_array(indices), shape)

@@ -19,7 +19,7 @@ from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.engine.variable import Variable, standardize_dtype
 from kerata.kernels import typed
 from kerata.kernels.typed import finfo
-from kerata.ops.forms import as_array, op, with_axis
+from kerata.ops.forms import as_array, op, tell, with_axis
 from kerata.ops.sizes import keeps_sizes
 
 C = TypeVar("C")
@@ -44,6 +44,10 @@ def convert_to_tensor(
         symbolic: Any = x
         return symbolic if dtype is None or x.dtype == standardize_dtype(dtype) else cast(symbolic, dtype)
     return _converted(x, None if dtype is None else standardize_dtype(dtype))
+
+
+# Files of Keras have it as a part of a graph.
+tell(convert_to_tensor)
 
 
 @keeps_sizes
@@ -123,7 +127,7 @@ def cond(pred: TensorLike, true_fn: Callable[[], R], false_fn: Callable[[], R]) 
     return typed.cond(as_array(pred), true_fn, false_fn)
 
 
-@traceable
+@op("index branches *operands")
 def switch(index: TensorLike, branches: Sequence[Callable[..., R]], *operands: object) -> R:
     """branches[index](*operands)."""
     return lax.switch(as_array(index), branches, *operands)
@@ -161,7 +165,7 @@ def while_loop(
     return values if several else values[0]
 
 
-@traceable
+@op("f init xs")
 def scan(
     f: Callable[[C, Any], tuple[C, R]],
     init: C,
@@ -177,13 +181,13 @@ def scan(
     return lax.scan(f, init, xs=xs, length=length, reverse=reverse, unroll=unroll)
 
 
-@traceable
+@op("f elems")
 def associative_scan(f: Callable[[R, R], R], elems: R, reverse: bool = False, axis: int = 0) -> R:
     """f(f(x0, x1), x2), ... along an axis for an associative function, in a logarithmic number of steps."""
     return lax.associative_scan(f, elems, reverse=reverse, axis=axis)
 
 
-@traceable
+@op("f xs")
 def map(f: Callable[[Any], R], xs: object) -> R:
     """f of each slice along the first axis, one after the other."""
     return lax.map(f, xs)
@@ -208,14 +212,14 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
 # Scattering and slicing.
 
 
-@traceable
+@op("indices values")
 def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Array:
     """Zeros of a shape, to which the values are added at indices."""
     values = as_array(values)
     return jnp.zeros(shape, values.dtype).at[_index(indices)].add(values)
 
 
-@traceable
+@op("inputs indices updates")
 def scatter_update(inputs: TensorLike, indices: TensorLike, updates: TensorLike, reduction: str | None = None) -> Array:
     """A copy with the values at indices replaced, or combined by `"add"`, `"mul"`, `"min"` or `"max"`."""
     methods = {None: "set", "add": "add", "mul": "multiply", "min": "min", "max": "max"}

@@ -7,15 +7,14 @@ import math
 import re
 
 from kerata.base.checks import message
-from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
-from kerata.ops.forms import as_array
+from kerata.ops.forms import as_array, op
 
 # A name, or names in parentheses.
 GROUP = r"\w+|\([^()]*\)"
 
 
-@traceable
+@op("tensor pattern **axes_lengths")
 def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Array:
     """The axes by name, `"b (h p) w c -> b h (p w c)"`: divided, reordered and merged.
 

@@ -56,14 +56,16 @@ class Facts(NamedTuple):
 
     Args:
         called: in files, the arguments that Keras's class of the function is called with; it is constructed with all others.
-            None stand for the first one alone, `OPERANDS` for all behind the first one.
+            None stand for the first one alone, `OPERANDS` for all behind the first one; `*` and `**` are as in a signature.
         keeps_nan: whether NaN comes out wherever it goes in.
         rounds: the argument that says how often something is done anew, which files may not set without limit.
+        written: the name of Keras's class, where the function's own does not tell it.
     """
 
     called: tuple[str, ...] = ()
     keeps_nan: bool = False
     rounds: str | None = None
+    written: str | None = None
 
 
 OPERANDS = ("*",)
@@ -71,23 +73,23 @@ OPERANDS = ("*",)
 _known: dict[Function, Facts] = {}
 
 
-def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> Callable[[F], F]:
+def op(called: str = "", keeps_nan: bool = False, rounds: str | None = None, written: str | None = None) -> Callable[[F], F]:
     """Makes a function of arrays traceable, and says how it is written into files.
 
     Args:
         called: names of arguments with spaces between, as in `Facts`.
-        keeps_nan, rounds: as in `Facts`.
+        keeps_nan, rounds, written: as in `Facts`.
     """
 
     def enter(function: F) -> F:
-        return tell(cast(F, traceable(function)), called, keeps_nan, rounds)
+        return tell(cast(F, traceable(function)), called, keeps_nan, rounds, written)
 
     return enter
 
 
-def tell(function: F, called: str = "", keeps_nan: bool = False, rounds: str | None = None) -> F:
+def tell(function: F, called: str = "", keeps_nan: bool = False, rounds: str | None = None, written: str | None = None) -> F:
     """`op` for a function that takes symbolic tensors already."""
-    _known[function] = Facts(tuple(called.split()), keeps_nan, rounds)
+    _known[function] = Facts(tuple(called.split()), keeps_nan, rounds, written)
     return function
 
 

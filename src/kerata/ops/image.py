@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +19,14 @@ from kerata.kernels.convolution import convolution
 from kerata.kernels.random import normal
 from kerata.kernels.sampling import affine, homography, sample
 from kerata.kernels.typed import finfo
-from kerata.ops.forms import as_array, as_float
+from kerata.ops.forms import Call, as_array, as_float, op, tell_translation
 
 INTERPOLATIONS = ("bilinear", "nearest", "lanczos3", "lanczos5", "bicubic")
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 ORDERS = {"nearest": 0, "bilinear": 1}
 
 
-@traceable
+@op(written="RGBToGrayscale")
 def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Array:
     """0.2989 red + 0.587 green + 0.114 blue, as one channel."""
     x = _last("rgb_to_grayscale", images, data_format)
@@ -36,7 +37,7 @@ def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Arra
     return _back(x, data_format)
 
 
-@traceable
+@op(written="RGBToHSV")
 def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Array:
     """Hue, saturation and value, all between 0 and 1, of red, green and blue."""
     x = _last("rgb_to_hsv", images, data_format)
@@ -52,7 +53,7 @@ def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Array:
     return _back(_beside([hue + (hue < 0), saturation, value]).astype(x.dtype), data_format)
 
 
-@traceable
+@op(written="HSVToRGB")
 def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Array:
     """The reverse of `rgb_to_hsv`."""
     x = _last("hsv_to_rgb", images, data_format)
@@ -68,7 +69,7 @@ def _beside(parts: list[Array]) -> Array:
     return jnp.concatenate([part[..., None] for part in parts], -1)
 
 
-@traceable
+@op()
 def resize(
     images: TensorLike,
     size: ShapeLike,
@@ -122,7 +123,7 @@ def resize(
     return _back(resized > 0 if dtype == jnp.bool_ else resized.astype(dtype), data_format)
 
 
-@traceable
+@op()
 def crop_images(
     images: TensorLike,
     top_cropping: int | None = None,
@@ -140,7 +141,7 @@ def crop_images(
     return _back(x[..., top : top + height, left : left + width, :], data_format)
 
 
-@traceable
+@op()
 def pad_images(
     images: TensorLike,
     top_padding: int | None = None,
@@ -179,7 +180,7 @@ def _frame(owner: str, size: int, before: int | None, after: int | None, target:
     return before, target
 
 
-@traceable
+@op()
 def extract_patches(
     images: TensorLike,
     size: ShapeLike,
@@ -208,6 +209,19 @@ def extract_patches_3d(
 ) -> Array:
     """The blocks of each volume, one after the other: a block's voxels become channels."""
     return _patches("extract_patches_3d", volumes, size, strides, dilation_rate, padding, data_format, 3)
+
+
+def _of_volumes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """`extract_patches`, which files have for both, with three sizes."""
+    given = dict(zip(("volumes", "size", "strides", "dilation_rate", "padding", "data_format"), args, strict=False)) | kwargs
+    return (
+        extract_patches,
+        (given.pop("volumes"),),
+        {**given, "size": standardize_tuple("extract_patches_3d", "size", given["size"], 3)},
+    )
+
+
+tell_translation(extract_patches_3d, _of_volumes)
 
 
 def _patches(
@@ -240,7 +254,7 @@ def _patches(
     return y[0] if single else y
 
 
-@traceable
+@op("inputs coordinates")
 def map_coordinates(
     inputs: TensorLike, coordinates: TensorLike, order: int, fill_mode: str = "constant", fill_value: float = 0
 ) -> Array:
@@ -260,7 +274,7 @@ def map_coordinates(
     return jax.scipy.ndimage.map_coordinates(x, tuple(places), order, fill_mode, fill_value)
 
 
-@traceable
+@op("images transform")
 def affine_transform(
     images: TensorLike,
     transform: TensorLike,
@@ -288,7 +302,7 @@ def affine_transform(
     return _back(y[0] if single else y, data_format)
 
 
-@traceable
+@op("images output_shape scale translation")
 def scale_and_translate(
     images: TensorLike,
     output_shape: Sequence[int | None],
@@ -306,7 +320,7 @@ def scale_and_translate(
     return jax.image.scale_and_translate(x, shape, spatial_dims, scale, translation, method, antialias)
 
 
-@traceable
+@op()
 def gaussian_blur(
     images: TensorLike, kernel_size: ShapeLike = (3, 3), sigma: TensorLike = (1.0, 1.0), data_format: str | None = None
 ) -> Array:
@@ -321,7 +335,7 @@ def gaussian_blur(
     return _back(_filter(x, kernel), data_format)
 
 
-@traceable
+@op()
 def sobel_edges(images: TensorLike, data_format: str | None = None) -> Array:
     """How much the picture changes (downwards, to the right), on a new last axis.
 
@@ -332,7 +346,7 @@ def sobel_edges(images: TensorLike, data_format: str | None = None) -> Array:
     return jnp.stack([_back(_filter(x, kernel), data_format) for kernel in (across.T, across)], -1)
 
 
-@traceable
+@op("images start_points end_points")
 def perspective_transform(
     images: TensorLike,
     start_points: TensorLike,
@@ -365,7 +379,7 @@ def perspective_transform(
     return _unbatch(sample(x, rows, columns, order, "constant", fill_value), single, data_format)
 
 
-@traceable
+@op()
 def elastic_transform(
     images: TensorLike,
     alpha: float = 20.0,
@@ -408,7 +422,7 @@ def stretch(
     return sample(x, rows, columns, order, fill_mode, fill_value)
 
 
-@traceable
+@op("image1 image2", written="SSIM")
 def ssim(
     image1: TensorLike,
     image2: TensorLike,

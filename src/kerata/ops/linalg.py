@@ -12,7 +12,6 @@ import jax.scipy as jsp
 from jax.core import Tracer
 
 from kerata.base.checks import check_choice, message
-from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.ops.forms import Axes, Function, Unary, as_array, as_axes, as_float, op, unary
 
@@ -109,7 +108,7 @@ def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Array
     return jsp.linalg.solve_triangular(check_square("solve_triangular", a), as_array(b), lower=lower)
 
 
-@traceable
+@op(written="SVD")
 def svd(x: TensorLike, full_matrices: bool = True, compute_uv: bool = True) -> Array | tuple[Array, ...]:
     """(U, singular values, V^H) with x = U S V^H; the singular values alone without `compute_uv`."""
     found = jnp.linalg.svd(check_matrix("svd", x), full_matrices=full_matrices, compute_uv=compute_uv)
@@ -134,7 +133,7 @@ def pinv(x: TensorLike, rcond: float | None = None) -> Array:
     return jnp.linalg.pinv(check_matrix("pinv", x), rcond)
 
 
-@traceable
+@op("fun primals tangents", written="JVP")
 def jvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
     """(fun(*primals), its derivative in the direction of the tangents)."""
     return jax.jvp(fun, tuple(primals), tuple(tangents), has_aux=has_aux)

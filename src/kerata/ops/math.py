@@ -12,7 +12,6 @@ from jax import lax
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.types import DTypeLike, is_list_or_tuple
 from kerata.engine.scope import unknown_size
-from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.padding import pad
 from kerata.ops.forms import Axes, Function, as_array, as_axes, as_float, named, op, unary
@@ -107,7 +106,7 @@ def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Array:
     return jnp.sum(predictions > own, axis=-1) < k
 
 
-@traceable
+@op("x y", written="CDist")
 def cdist(x: TensorLike, y: TensorLike) -> Array:
     """The Euclidean distances of the rows of x and those of y."""
     x, y = as_array(x), as_array(y)
@@ -119,31 +118,31 @@ def cdist(x: TensorLike, y: TensorLike) -> Array:
 # Fourier transforms. Complex numbers are pairs (real, imaginary), as in Keras.
 
 
-@traceable
+@op(written="FFT")
 def fft(x: Pair) -> tuple[Array, Array]:
     """The discrete Fourier transform along the last axis."""
     return _pair(jnp.fft.fft(_complex("fft", x)))
 
 
-@traceable
+@op(written="FFT2")
 def fft2(x: Pair) -> tuple[Array, Array]:
     """The discrete Fourier transform along the last two axes."""
     return _pair(jnp.fft.fft2(_complex("fft2", x)))
 
 
-@traceable
+@op(written="IFFT2")
 def ifft2(x: Pair) -> tuple[Array, Array]:
     """The inverse of `fft2`."""
     return _pair(jnp.fft.ifft2(_complex("ifft2", x)))
 
 
-@traceable
+@op(written="RFFT")
 def rfft(x: TensorLike, fft_length: int | None = None) -> tuple[Array, Array]:
     """The non-negative frequencies of the discrete Fourier transform of real numbers along the last axis."""
     return _pair(jnp.fft.rfft(as_array(x), n=fft_length))
 
 
-@traceable
+@op(written="IRFFT")
 def irfft(x: Pair, fft_length: int | None = None) -> Array:
     """The inverse of `rfft`."""
     return jnp.fft.irfft(_complex("irfft", x), n=fft_length)
@@ -174,7 +173,7 @@ def extract_sequences(x: TensorLike, sequence_length: int, sequence_stride: int)
     return x[..., starts[:, None] + jnp.arange(sequence_length)]
 
 
-@traceable
+@op(written="STFT")
 def stft(
     x: TensorLike,
     sequence_length: int,
@@ -201,7 +200,7 @@ def stft(
     return _pair(jnp.fft.rfft(extract_sequences(x, fft_length, sequence_stride) * window))
 
 
-@traceable
+@op(written="ISTFT")
 def istft(
     x: Pair,
     sequence_length: int,

@@ -13,7 +13,6 @@ from jax import lax
 from kerata.base.checks import check_choice, check_number, check_positive_int, message
 from kerata.base.config import epsilon as fuzz
 from kerata.base.types import DTypeLike, is_list_or_tuple
-from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array, TensorLike
 from kerata.engine.variable import standardize_dtype
 from kerata.kernels.maxima import larger, within
@@ -82,7 +81,7 @@ def moments(x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: boo
     return mean, variance
 
 
-@traceable
+@op("x mean variance offset scale", written="BatchNorm")
 def batch_normalization(
     x: TensorLike,
     mean: TensorLike,
@@ -102,7 +101,7 @@ def batch_normalization(
     return x * factor + (shift if offset is None else shift + jnp.reshape(as_array(offset), shape))
 
 
-@traceable
+@op("x gamma beta", written="LayerNorm")
 def layer_normalization(
     x: TensorLike,
     gamma: TensorLike | None = None,
@@ -129,7 +128,7 @@ def layer_normalization(
     return (y if beta is None or by_deviation else y + _along(x, beta, axis)).astype(x.dtype)
 
 
-@traceable
+@op("x scale", written="RMSNorm")
 def rms_normalization(x: TensorLike, scale: TensorLike | None = None, axis: Axes = -1, epsilon: float | None = None) -> Array:
     """x / sqrt(mean(x^2) + epsilon) * scale along `axis`."""
     x = as_array(x)
@@ -203,14 +202,14 @@ def _refuse_sparse(owner: str, sparse: bool) -> None:
         raise ValueError(message(owner, "sparse tensors are not supported", {"sparse": sparse}))
 
 
-@traceable
+@op("abs_ angle")
 def polar(abs_: TensorLike, angle: TensorLike) -> Array:
     """abs * (cos(angle) + i sin(angle))."""
     size, angle = as_array(abs_), as_array(angle)
     return lax.complex(size * jnp.cos(angle), size * jnp.sin(angle))
 
 
-@traceable
+@op("x1 x2", written="PSNR")
 def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Array:
     """The peak signal-to-noise ratio of two pictures, 20 log10(max_val) - 10 log10(mean((x1 - x2)^2))."""
     x1, x2 = as_array(x1), as_array(x2)
@@ -350,7 +349,7 @@ def _capped_attention(
 # Sequences of labels (CTC).
 
 
-@traceable
+@op("target output target_length output_length", written="CTCLoss")
 def ctc_loss(
     target: TensorLike, output: TensorLike, target_length: TensorLike, output_length: TensorLike, mask_index: int = 0
 ) -> Array:
@@ -399,7 +398,7 @@ def _moved(alpha: Array, places: int) -> Array:
     return jnp.pad(alpha, ((0, 0), (places, 0)), constant_values=-1e5)[:, : alpha.shape[1]]
 
 
-@traceable
+@op("inputs sequence_lengths", written="CTCDecode")
 def ctc_decode(
     inputs: TensorLike,
     sequence_lengths: TensorLike,

@@ -12,7 +12,7 @@ from jax.core import Tracer
 
 from kerata.base.types import DTypeLike
 from kerata.engine.scope import unknown_size
-from kerata.engine.symbolic import OPERATORS, traceable
+from kerata.engine.symbolic import OPERATORS
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import larger, largest, smaller, smallest, within
 from kerata.kernels.sums import mean_along, sum_along
@@ -321,7 +321,7 @@ def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Array:
     return jnp.diff(as_array(a), n=n, axis=axis)
 
 
-@traceable
+@op()
 def trapezoid(y: TensorLike, x: TensorLike | None = None, dx: TensorLike = 1.0, axis: int = -1) -> Array:
     """The integral of y along `axis` by the trapezoidal rule."""
     return jnp.trapezoid(as_array(y), None if x is None else as_array(x), dx=as_array(dx), axis=axis)
@@ -365,13 +365,13 @@ def isclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e
     return jnp.isclose(as_array(x1), as_array(x2), rtol, atol, equal_nan)
 
 
-@traceable
+@op("x1 x2", written="AllClose")
 def allclose(x1: TensorLike, x2: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """Whether all are close."""
     return jnp.allclose(as_array(x1), as_array(x2), rtol, atol, equal_nan)
 
 
-@traceable
+@op("x1 x2", written="IsIn")
 def isin(x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each element of x1 is somewhere in x2."""
     return jnp.isin(as_array(x1), as_array(x2), assume_unique=assume_unique, invert=invert)
@@ -400,7 +400,7 @@ def argpartition(x: TensorLike, kth: int, axis: int | None = -1) -> Array:
     return jnp.argpartition(jnp.ravel(x), kth, axis=0) if axis is None else jnp.argpartition(x, kth, axis=axis)
 
 
-@traceable
+@op("sorted_sequence values", written="SearchSorted")
 def searchsorted(sorted_sequence: TensorLike, values: TensorLike, side: str = "left") -> Array:
     """The places where `values` belong in a sorted sequence."""
     return jnp.searchsorted(as_array(sorted_sequence), as_array(values), side=side)
@@ -412,7 +412,7 @@ def digitize(x: TensorLike, bins: TensorLike) -> Array:
     return jnp.digitize(as_array(x), as_array(bins))
 
 
-@traceable
+@op()
 @at_once
 def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 0, sparse: bool = False) -> Array:
     """How often 0, 1, 2, ... occur in x, or the sums of their weights; for each row of a matrix.
@@ -430,13 +430,13 @@ def bincount(x: TensorLike, weights: TensorLike | None = None, minlength: int = 
     return jnp.stack(rows)
 
 
-@traceable
+@op()
 def histogram(x: TensorLike, bins: int | TensorLike = 10, range: Sequence[float] | None = None) -> tuple[Array, Array]:
     """(counts, bounds of the bins)."""
     return jnp.histogram(as_array(x), bins=cast("int | Array", bins), range=range)
 
 
-@traceable
+@op()
 @at_once
 def unique(
     x: TensorLike,

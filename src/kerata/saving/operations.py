@@ -11,16 +11,17 @@ from typing import Any
 
 import jax
 
-from kerata import ops
+from kerata import activations, ops
 from kerata.base.checks import did_you_mean, message
 from kerata.base.limits import take_work
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.engine.symbolic import Operation
-from kerata.ops import core, math
+from kerata.ops import core, einops, image, math
 from kerata.ops.forms import OPERANDS, Facts, facts_of, translation_of
 
 # Keras has a module for each of these rooms: a function stands where the room of its name shows it.
-ROOMS = (ops.numpy, ops.nn, ops.linalg, math, core)
+ROOMS = (ops.numpy, ops.nn, ops.linalg, math, core, image, einops)
+ACTIVATIONS = "keras.src.activations.activations"
 
 
 class Form:
@@ -35,21 +36,27 @@ class Form:
     def __init__(self, function: Callable[..., Any], facts: Facts, module: str):
         self.function, self.module, self.rounds = function, module, facts.rounds
         self.name: str = function.__name__
-        self.class_name = "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
-        # The arguments of the function, in order.
-        self.arguments = list(inspect.signature(function).parameters)
+        self.class_name = facts.written or "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
+        parameters = inspect.signature(function).parameters
+        # The arguments of the function, in order, and what those are that a call leaves out.
+        self.arguments = list(parameters)
+        self.defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+        # Whether any number of arguments, and arguments of any name, belong to the call.
+        self.takes_more, self.takes_names = (any(name.count("*") == count for name in facts.called) for count in (1, 2))
+        named = tuple(name for name in facts.called if "*" not in name)
         # `None` where the operands follow the config's argument.
-        self.called = None if facts.called == OPERANDS else facts.called or tuple(self.arguments[:1])
+        self.called = None if facts.called == OPERANDS else named if facts.called else tuple(self.arguments[:1])
 
 
 def _read_forms() -> dict[str, Form]:
     forms: dict[str, Form] = {}
-    for room in ROOMS:
+    for room in (*ROOMS, activations):
+        module = ACTIVATIONS if room is activations else f"keras.src.{room.__name__.partition('.')[2]}"
         for name, function in vars(room).items():
             facts = facts_of(function)
             # Of two names for a function, Keras has a class for one.
-            if facts is not None and name not in forms and function.__name__ == name:
-                forms[name] = Form(function, facts, f"keras.src.{room.__name__.partition('.')[2]}")
+            if facts is not None and function.__name__ == name:
+                forms.setdefault(facts.written or name, Form(function, facts, module))
     return forms
 
 
@@ -61,7 +68,7 @@ def find_form(operation: Operation, translated: object = None) -> Form:
     """How the function of a node, or what it is translated to, is written; `ValueError` where a file has no name for it."""
     function = operation.function if translated is None else translated
     name = getattr(function, "__name__", "")
-    if facts_of(function) is None:
+    if (facts := facts_of(function)) is None:
         raise ValueError(
             message(
                 f"operation `{operation.name}`",
@@ -70,7 +77,7 @@ def find_form(operation: Operation, translated: object = None) -> Form:
                 "Compute it in a layer of your own, or in a Lambda layer of a registered function",
             )
         )
-    return FORMS[name]
+    return FORMS[facts.written or name]
 
 
 def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -80,9 +87,9 @@ def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tu
     config: dict[str, Any] = {"name": operation.name}
     nodes = []
     for _, args, kwargs in translated:
-        called, settings = split_arguments(form, args, kwargs, operation.name)
+        called, names, settings = split_arguments(form, args, kwargs, operation.name)
         config.update(settings)
-        nodes.append({"args": serialize_keras_object(called), "kwargs": {}})
+        nodes.append({"args": serialize_keras_object(called), "kwargs": serialize_keras_object(names)})
     plain = {
         "module": form.module,
         "class_name": form.class_name,
@@ -92,14 +99,17 @@ def write_operation(operation: Operation, calls: list[tuple[tuple, dict]]) -> tu
     return plain, nodes
 
 
-def split_arguments(form: Form, args: tuple, kwargs: dict[str, Any], owner: str) -> tuple[list[Any], dict[str, Any]]:
-    """What the class is called with, and what it is constructed with."""
+def split_arguments(
+    form: Form, args: tuple, kwargs: dict[str, Any], owner: str
+) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """What the class is called with, by place and by name, and what it is constructed with."""
     if form.called is None:
-        return list(args[1:]), {"subscripts": args[0]}
-    given = {**dict(zip(form.arguments, args, strict=False)), **kwargs}
-    called = [given.pop(name, None) for name in form.called]
-    while called and called[-1] is None:
-        called.pop()
+        return list(args[1:]), {}, {"subscripts": args[0]}
+    count = len(form.called) if form.takes_more else len(args)
+    given = {**dict(zip(form.arguments, args[:count], strict=False)), **kwargs}
+    called = [given.pop(name, form.defaults.get(name)) for name in form.called]
+    called += args[count:]
+    by_name = {name: given.pop(name) for name in list(given) if form.takes_names and name not in form.arguments}
     names = [name for name, value in given.items() if any(hasattr(leaf, "is_symbolic") for leaf in jax.tree.leaves(value))]
     if names:
         raise ValueError(
@@ -110,7 +120,7 @@ def split_arguments(form: Form, args: tuple, kwargs: dict[str, Any], owner: str)
                 "Compute it in a layer of your own",
             )
         )
-    return called, given
+    return called, by_name, given
 
 
 def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
@@ -133,6 +143,8 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
     def call(*args: object, **kwargs: object) -> object:
         if form.called is None:
             return form.function(settings["subscripts"], *args)
+        if form.takes_more:
+            return form.function(*args, **kwargs, **settings)
         given = {**dict(zip(form.called, args, strict=False)), **kwargs, **settings}
         if form.name == "get_item" and isinstance(given.get("key"), list):
             # JSON has no tuples; a list as an index would mean something else.
@@ -144,4 +156,4 @@ def read_operation(plain: dict[str, Any], owner: str) -> Callable[..., Any]:
 
 def is_operation(plain: object) -> bool:
     """Whether a description is that of a function."""
-    return isinstance(plain, dict) and str(plain.get("module")).startswith("keras.src.ops.")
+    return isinstance(plain, dict) and str(plain.get("module")).startswith(("keras.src.ops.", ACTIVATIONS))

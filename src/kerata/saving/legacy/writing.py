@@ -434,7 +434,7 @@ def is_own(plain: dict[str, Any]) -> bool:
 
 
 def is_operation(plain: dict[str, Any]) -> bool:
-    return str(plain.get("module")).startswith("keras.src.ops.")
+    return str(plain.get("module")).startswith(("keras.src.ops.", "keras.src.activations."))
 
 
 def write_text(file: Group, name: str, text: str) -> None:
