@@ -226,7 +226,37 @@ def test_what_says_that_a_program_is_older_than_keras_2_3():
     assert find_era("from keras.models import Model").era == "keras2"
     assert find_era(source).sentence() == "Keras 2 before 2.3, by `val_acc` in line 4 for `accuracy` in line 2"
     assert find_era(source.replace("'accuracy'", "'acc'")).era == "keras2"
-    of_output = source.replace("history.history['val_acc']", "'best-{val_main_acc:.2f}.h5'")
+    of_output = source.replace("print(history.history['val_acc'])", "keep = Keep('best-{epoch:02d}-{val_main_acc:.2f}.h5')")
     assert find_era(of_output).evidence == ("`val_main_acc` in line 4 for `accuracy` in line 2",)
     assert find_era(source + "\n# keras==2.1.6").evidence == ("`keras==2.1.6` in line 5",)
     assert find_era(source.replace("import keras", "from tensorflow import keras")).era == "tfkeras2"
+
+
+@pytest.mark.parametrize(
+    ("line", "era"),
+    [
+        ("print(history.history['acc'])", "keras22"),
+        ("plt.plot(history.history['acc'], label='acc')", "keras22"),
+        ("best = max(history.history.get('acc'))", "keras22"),
+        ("stop = EarlyStopping(monitor='val_acc')", "keras22"),
+        ("keep = ModelCheckpoint('w.h5', 'val_acc', save_best_only=True)", "keras22"),
+        ("keep = ModelCheckpoint('{epoch}-{acc:.2f}.h5')", "keras22"),
+        ("for name in ['loss', 'acc']: plt.plot(history.history[name])", "keras22"),
+        ("other.compile(metrics=['acc'])", "keras2"),
+        ("other.compile(metrics=['acc']); print(other.fit(x).history['acc'])", "keras2"),
+        ("score, acc = model.evaluate(x)", "keras2"),
+        ("acc = history.history['accuracy']", "keras2"),
+        ("acc, val_acc = history.history.values()", "keras2"),
+        ("print(f'{epoch}: {val_acc:.3f}', results['loss'])", "keras2"),
+        ("# history.history['acc'] is what it was called", "keras2"),
+        ("results['acc'] = model.evaluate(x)[1]", "keras2"),
+        ("rows = {'acc': model.evaluate(x)[1]}", "keras2"),
+        ("plt.legend(['acc', 'val_acc'])", "keras2"),
+        ("plt.plot(history.history[key], label='val_acc')", "keras2"),
+        ("plt.plot(h['acc' if 'acc' in h else 'accuracy'])", "keras2"),
+        ("key = 'acc' if 'acc' in h else 'accuracy'; print(h[key], h['val_accuracy'])", "keras2"),
+    ],
+)
+def test_only_the_short_name_in_logs_of_the_long_one_says_that_it_is_older_than_2_3(line, era):
+    source = f"import keras\nmodel.compile(metrics=['accuracy'])\nhistory = model.fit(x, epochs=3)\n{line}\n"
+    assert find_era(source).era == era

@@ -140,6 +140,21 @@ METHODS = frozenset(
     """fit fit_generator evaluate evaluate_generator predict predict_generator predict_classes predict_proba compile add
     add_weight train_on_batch test_on_batch flow flow_from_directory flow_from_dataframe __init__""".split()  # noqa: SIM905
 )
+# What is written into a picture or a table says nothing of the logs; nor does a key under which a program keeps something.
+LABELLED = re.compile(
+    r"(\b(legend|title|set_title|xlabel|ylabel|set_ylabel|text|print)\((?![^\n]*\w\[)|\b(labels?|name|title)\s*=\s*).*"
+    r"|\[\s*['\"]\w*acc['\"]\s*\]\s*=(?!=)|['\"]\w*acc['\"]\s*:"
+)
+# The accuracy under its short name in `compile`, the long name in a history, and the short one there or in what watches it.
+SHORT_GIVEN = re.compile(r"\bmetrics\s*=\s*[^=)]*?['\"]acc['\"]")
+LONG_READ = re.compile(r"['\"{]val_(\w+_)?accuracy\b|(\w\[|\belse)\s*['\"](\w+_)?accuracy['\"]")
+SHORT_READ = (
+    re.compile(r"['\"](?P<name>val_(\w+_)?acc)['\"]"),
+    re.compile(r"[\w\])](\[|\.get\()\s*['\"](?P<name>(\w+_)?acc)['\"]"),
+    re.compile(r"\b(monitor\s*=|for \w+ in [(\[][^)\]]*?|if)\s*['\"](?P<name>(\w+_)?acc)['\"]"),
+    # In the name of a file.
+    re.compile(r"(?<![fF])['\"][^'\"\n]*\{epoch\b[^'\"\n]*\{(?P<name>(\w+_)?acc)\b"),
+)
 # Words that a program of another era may use for something of its own.
 WEAK = frozenset(
     {"init", "output_dim", "nb_classes", "Convolution2D", "Convolution1D", "Convolution3D", "class_mode", "lr", "padding"}
@@ -168,7 +183,7 @@ def find_era(source: str) -> Finding:
         since = [word for word in SINCE_2 if word in found] if era in ("keras1", "keras2") else []
         if era == "keras1" and since:
             continue
-        if era == "keras2" and not through_tf and (before := before_2_3(source, found)):
+        if era == "keras2" and not through_tf and (before := before_2_3(source)):
             return Finding("keras22", (before,))
         evidence += [word for word in since if word.strip("=") not in evidence]
         if evidence:
@@ -177,24 +192,23 @@ def find_era(source: str) -> Finding:
     return Finding("keras2" if ours and not through_tf else "tfkeras2", ())
 
 
-def before_2_3(source: str, found: dict[str, int]) -> str:
+def before_2_3(source: str) -> str:
     """What says that a program of Keras 2 was written before 2.3, whose gates and names of measures were others; or nothing.
 
-    >>> before_2_3("# with Keras 2.2.4", {})
+    >>> before_2_3("# with Keras 2.2.4")
     '`Keras 2.2.4` in line 1'
     """
     if version := re.search(r"\bkeras\s*(==|~=)?\s*2\.[0-2](\.\d+)?\b", source, re.IGNORECASE):
         return f"`{version[0]}` in line {source.count(chr(10), 0, version.start()) + 1}"
     # From 2.3 on, a history had the name that `compile` was given.
-    if "accuracy" not in found or "val_accuracy" in found:
+    lines = [LABELLED.sub("", "" if line.lstrip().startswith("#") else line) for line in source.splitlines()]
+    text = "\n".join(lines)
+    given = re.search(r"['\"]accuracy['\"]", text)
+    if given is None or any(pattern.search(text) for pattern in (SHORT_GIVEN, LONG_READ)):
         return ""
-    short = next((word for word in ("val_acc", "acc") if word in found), None)
-    if short:
-        return f"`{short}` in line {found[short]} for `accuracy` in line {found['accuracy']}"
-    # Of one of several outputs, or in the name of a file.
-    if written := re.search(r"\bval_(\w+_)?acc\b", source):
-        line = source.count(chr(10), 0, written.start()) + 1
-        return f"`{written[0]}` in line {line} for `accuracy` in line {found['accuracy']}"
+    if read := next(filter(None, (pattern.search(text) for pattern in SHORT_READ)), None):
+        numbers = [text.count("\n", 0, place) + 1 for place in (read.start("name"), given.start())]
+        return f"`{read['name']}` in line {numbers[0]} for `accuracy` in line {numbers[1]}"
     return ""
 
 
