@@ -156,3 +156,93 @@ def test_one_callback_needs_no_list(era):
         model.evaluate(X, Y, verbose=0, callbacks=Noting())
         model.predict(X, verbose=0, callbacks=Noting())
     assert told == (["fit"] if era in ("keras1", "keras2") else ["fit", "evaluate", "predict"])
+
+
+def messages(era, capsys, name, *args, epochs=3, rate=0.01, **options):
+    """What a callback prints in some epochs, and how many there were."""
+    tree = ERAS[era]
+    start = {"init": "zero"} if era == "keras1" else {"kernel_initializer": "zeros"}
+    model = tree.models.Sequential([tree.layers.Dense(1, input_dim=1, **start)])
+    model.compile(tree.optimizers.SGD(rate), "mse")
+    watching = (
+        getattr(tree.callbacks, name)(*args, verbose=1, **options)
+        if name != "TerminateOnNaN"
+        else tree.callbacks.TerminateOnNaN()
+    )
+    told = {EPOCHS[era]: epochs}
+    history = model.fit(np.arange(8)[:, None] / 8, np.ones(8), 4, verbose=0, callbacks=[watching], **told)
+    return [line for line in capsys.readouterr().out.splitlines() if line], len(history.epoch)
+
+
+STILL = {"min_delta": 10, "factor": 0.2, "patience": 1}
+
+
+@pytest.mark.parametrize(
+    ("era", "name", "args", "options", "lines", "ran"),
+    [
+        (
+            "keras2",
+            "LearningRateScheduler",
+            [lambda e: 0.01],
+            {},
+            ["Epoch 00001: LearningRateScheduler setting learning rate to 0.01."],
+            1,
+        ),
+        (
+            "tfkeras2",
+            "LearningRateScheduler",
+            [lambda e: 0.01],
+            {},
+            ["Epoch 1: LearningRateScheduler setting learning rate to 0.01."],
+            1,
+        ),
+        ("keras1", "ReduceLROnPlateau", ["loss"], STILL, ["Epoch 00002: reducing learning rate to 0.0019999999552965165."], 3),
+        (
+            "keras2",
+            "ReduceLROnPlateau",
+            ["loss"],
+            STILL,
+            ["Epoch 00002: ReduceLROnPlateau reducing learning rate to 0.0019999999552965165."],
+            2,
+        ),
+        (
+            "tfkeras2",
+            "ReduceLROnPlateau",
+            ["loss"],
+            STILL,
+            ["Epoch 2: ReduceLROnPlateau reducing learning rate to 0.0019999999552965165."],
+            2,
+        ),
+        ("keras1", "EarlyStopping", ["loss", 10, 1], {"epochs": 9}, ["Epoch 00002: early stopping"], 3),
+        ("keras2", "EarlyStopping", ["loss", 10, 1], {"epochs": 9}, ["Epoch 00002: early stopping"], 2),
+        (
+            "keras2",
+            "EarlyStopping",
+            ["loss", 10, 1],
+            {"epochs": 9, "restore_best_weights": True},
+            ["Restoring model weights from the end of the best epoch", "Epoch 00002: early stopping"],
+            2,
+        ),
+        (
+            "tfkeras2",
+            "EarlyStopping",
+            ["loss", 10, 1],
+            {"epochs": 9, "restore_best_weights": True},
+            ["Epoch 2: early stopping", "Restoring model weights from the end of the best epoch: 1."],
+            2,
+        ),
+        ("keras2", "TerminateOnNaN", [], {"rate": 1e20}, ["Batch 1: Invalid loss, terminating training"], 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:fit. the loss became NaN")
+def test_what_callbacks_say_is_what_they_said_then(era, name, args, options, lines, ran, capsys):
+    """By the source of Keras 1.2.2, Keras 2.3.1 and tf_keras 2.19."""
+    assert messages(era, capsys, name, *args, **{"epochs": ran, **options}) == (lines, ran)
+
+
+def test_the_first_keras_waited_for_one_epoch_more_and_counted_from_0(tmp_path, capsys):
+    lowered, _ = messages("keras1", capsys, "ReduceLROnPlateau", "loss", epsilon=10, patience=2, epochs=8)
+    assert [line.split(":")[0] for line in lowered] == ["Epoch 00003", "Epoch 00005", "Epoch 00007"]
+    path = str(tmp_path / "w.h5")
+    saved, _ = messages("keras1", capsys, "ModelCheckpoint", path, "loss", mode="max", save_best_only=True, epochs=2)
+    assert saved[0].startswith("Epoch 00000: loss improved from -inf to ") and saved[1] == "Epoch 00001: loss did not improve"

@@ -47,7 +47,11 @@ class LearningRateScheduler(Callback):
                 raise ValueError(message("LearningRateScheduler", "`schedule` must give a number", {"rate": new}))
             optimizer.learning_rate = float(new)
             if self.verbose:
-                say(f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is {float(new):.6g}.")
+                say(self.words(epoch, name, new))
+
+    def words(self, epoch: int, name: str, rate: float) -> str:
+        """What is said of a new rate."""
+        return f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is {float(rate):.6g}."
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
@@ -229,5 +233,9 @@ class TerminateOnNaN(Callback):
                     "Lower the learning rate, or clip gradients with clipnorm=1.0",
                 )
             )
-        say(f"Epoch {epoch + 1}: the loss is {loss}, terminating training")
+        say(self.words(epoch, loss))
         self.model.stop_training = True
+
+    def words(self, epoch: int, loss: float) -> str:
+        """What is said of a loss that is no number."""
+        return f"Epoch {epoch + 1}: the loss is {loss}, terminating training"

@@ -180,8 +180,12 @@ class EarlyStopping(Monitor):
             say(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                say(f"Restoring the weights of the best epoch: {self.best_epoch + 1}.")
+                say(self.words_of_best(self.best_epoch))
             self.model.set_weights(self.best_weights)
+
+    def words_of_best(self, epoch: int) -> str:
+        """What is said where the weights of the best epoch come back."""
+        return f"Restoring the weights of the best epoch: {epoch + 1}."
 
 
 class ReduceLROnPlateau(Monitor):
@@ -202,6 +206,8 @@ class ReduceLROnPlateau(Monitor):
     """
 
     added_logs = ("learning_rate",)
+    # Epochs beyond `patience`.
+    beyond = 0
 
     def __init__(
         self,
@@ -257,10 +263,12 @@ class ReduceLROnPlateau(Monitor):
         elif self.cooldown_counter <= 0:
             self.wait += 1
             lowered = (
-                [self._lower(each, epoch, name) for name, each in optimizers.items()] if self.wait >= self.patience else []
+                [self._lower(each, epoch, name) for name, each in optimizers.items()]
+                if self.wait >= self.patience + self.beyond
+                else []
             )
             if any(lowered):
-                self.cooldown_counter, self.wait = self.cooldown, 0
+                self.cooldown_counter, self.wait = self.cooldown, self.beyond
 
     def _lower(self, optimizer: Rated, epoch: int, name: str) -> bool:
         """Lowers the rate of an optimizer, unless it is as low as it may be."""
@@ -271,8 +279,12 @@ class ReduceLROnPlateau(Monitor):
         lower = float(str(np.float32(max(rate * self.factor, self.min_lr))))
         self.set_rate(optimizer, lower)
         if self.verbose:
-            say(f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is now {lower:.6g}.")
+            say(self.words(epoch, name, rate, lower))
         return True
+
+    def words(self, epoch: int, name: str, rate: float, lower: float) -> str:
+        """What is said of a rate that was lowered."""
+        return f"\nEpoch {epoch + 1}: the {name.replace('_', ' ', 1)} is now {lower:.6g}."
 
 
 class ModelCheckpoint(Monitor):

@@ -429,11 +429,18 @@ def get_activation(era: str, identifier: object) -> object:
     return activations.get(today_of(era, "activation", "activation", identifier))
 
 
+CALLBACKS_OF_KERAS1 = {
+    "ModelCheckpoint": monitors.CheckpointOfKeras1,
+    "EarlyStopping": monitors.EarlyStoppingOfKeras1,
+    "ReduceLROnPlateau": monitors.PlateauOfKeras1,
+}
+
+
 @once
 def callback(era: str, name: str) -> object:
     """A callback of an era."""
-    if (era, name) == ("keras1", "ModelCheckpoint"):
-        return monitors.CheckpointOfKeras1
+    if era == "keras1" and name in CALLBACKS_OF_KERAS1:
+        return CALLBACKS_OF_KERAS1[name]
     if (era, name) == ("tfkeras2", "ModelCheckpoint"):
         return monitors.CheckpointOfTensorFlow
     if name == "EarlyStopping" and era != "tfkeras2":

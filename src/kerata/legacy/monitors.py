@@ -5,6 +5,8 @@ import inspect
 import warnings
 from typing import Any
 
+import numpy as np
+
 from kerata import callbacks
 from kerata.backend import get_value, set_value
 from kerata.base.checks import message
@@ -36,6 +38,17 @@ class Callback(callbacks.Callback):
         super().set_params({**params, **(self._old_params or {})})
 
 
+def era_of(callback: callbacks.Callback) -> str:
+    """The era of the model that a callback watches."""
+    return getattr(callback.model, "_era", "tfkeras2")
+
+
+def numbered(callback: callbacks.Callback, epoch: int) -> str:
+    """`Epoch 00003` as its era wrote it: in five digits before `tf.keras`, and counted from 0 in Keras 1."""
+    era = era_of(callback)
+    return f"Epoch {epoch + 1}" if era == "tfkeras2" else f"Epoch {epoch + (era != 'keras1'):05d}"
+
+
 class ModelCheckpoint(Callback):
     """Writes the model, or its weights, after epochs.
 
@@ -50,8 +63,6 @@ class ModelCheckpoint(Callback):
     writes_files = True
     # The number of the first epoch in names of files.
     first = 1
-    # How numbers of epochs are printed.
-    digits = "05d"
 
     def __init__(
         self,
@@ -103,22 +114,21 @@ class ModelCheckpoint(Callback):
                 return
             current = float(known[self.monitor])
             if not self.sign * current > self.sign * self.best:
-                if self.verbose:
-                    print(f"\nEpoch {epoch + 1:{self.digits}}: {self.monitor} did not improve from {self.best:.5f}")
+                self._say(epoch, f"{self.monitor} did not improve" + f" from {self.best:.5f}" * self.first)
                 return
-            if self.verbose:
-                said = f"{self.monitor} improved from {self.best:.5f} to {current:.5f}"
-                print(f"\nEpoch {epoch + 1:{self.digits}}: {said}, saving model to {path}")
+            self._say(epoch, f"{self.monitor} improved from {self.best:.5f} to {current:.5f}, saving model to {path}")
             self.best = current
-        elif self.verbose:
-            print(f"\nEpoch {epoch + 1:{self.digits}}: saving model to {path}")
+        else:
+            self._say(epoch, f"saving model to {path}")
         (save_weights if self.save_weights_only else save_model)(self.model, path)
+
+    def _say(self, epoch: int, said: str) -> None:
+        if self.verbose:
+            print("\n" * self.first + f"{numbered(self, epoch)}: {said}")
 
 
 class CheckpointOfTensorFlow(ModelCheckpoint):
     """`ModelCheckpoint` of `tf.keras`, whose seventh argument is how often it writes."""
-
-    digits = ""
 
     def __init__(
         self,
@@ -172,12 +182,17 @@ class EarlyStopping(Monitoring, callbacks.EarlyStopping):
 
     rises = ("acc", "auc")
 
+    def words_of_best(self, epoch: int) -> str:
+        return f"Restoring model weights from the end of the best epoch: {epoch + 1}."
+
 
 class EarlyStoppingOfKeras2(EarlyStopping):
     """`EarlyStopping` of Keras 1 and 2: the baseline is what the first epochs must beat, and the best weights come back where
     it has stopped, and not else."""
 
     rises = ("acc", "fmeasure")
+    # Epochs beyond `patience`.
+    beyond = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
@@ -194,14 +209,22 @@ class EarlyStoppingOfKeras2(EarlyStopping):
                 self.best_weights = self.model.get_weights()
             return
         self.wait += 1
-        if self.wait >= self.patience:
+        if self.wait >= self.patience + self.beyond:
             self.stopped_epoch, self.model.stop_training = epoch, True
             if self.restore_best_weights and self.best_weights is not None:
+                if self.verbose:
+                    print("Restoring model weights from the end of the best epoch")
                 self.model.set_weights(self.best_weights)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1:05d}: early stopping")
+            print(f"{numbered(self, self.stopped_epoch)}: early stopping")
+
+
+class EarlyStoppingOfKeras1(EarlyStoppingOfKeras2):
+    """`EarlyStopping` of Keras 1, which waited for one epoch more than `patience` says."""
+
+    beyond = 1
 
 
 class RateOfThen:
@@ -218,15 +241,27 @@ class RateOfThen:
 class LearningRateScheduler(RateOfThen, callbacks.LearningRateScheduler):
     """Sets the learning rate of each epoch."""
 
+    def words(self, epoch: int, name: str, rate: float) -> str:
+        # A number of NumPy's was written in its own digits before `tf.keras`.
+        text = float(rate) if era_of(self) == "tfkeras2" else rate
+        return f"\n{numbered(self, epoch)}: LearningRateScheduler setting learning rate to {text!s}."
+
 
 class ReduceLROnPlateau(RateOfThen, Monitoring, callbacks.ReduceLROnPlateau):
     """Lowers the learning rate when a measure no longer gets better; `epsilon` of Keras 1 is `min_delta`."""
 
     def __init__(self, *args: Any, epsilon: float | None = None, **kwargs: Any):
         if epsilon is not None:
-            warnings.warn("`epsilon` argument is deprecated: it is `min_delta` now.", stacklevel=2)
+            if not self.beyond:
+                warnings.warn("`epsilon` argument is deprecated: it is `min_delta` now.", stacklevel=2)
             kwargs["min_delta"] = epsilon
         super().__init__(*args, **kwargs)
+
+    def words(self, epoch: int, name: str, rate: float, lower: float) -> str:
+        # The product, which is no short decimal.
+        lower = max(float(np.float32(rate)) * self.factor, self.min_lr)
+        said = "reducing" if era_of(self) == "keras1" else "ReduceLROnPlateau reducing"
+        return f"\n{numbered(self, epoch)}: {said} learning rate to {lower}."
 
     # An optimizer of a program's own may have a `lr` alone.
 
@@ -238,6 +273,20 @@ class ReduceLROnPlateau(RateOfThen, Monitoring, callbacks.ReduceLROnPlateau):
             super().set_rate(optimizer, rate)
         else:
             set_value(held, rate)
+
+
+class PlateauOfKeras1(ReduceLROnPlateau):
+    """`ReduceLROnPlateau` of Keras 1, which waited for one epoch more than `patience` says, but not after it had lowered."""
+
+    beyond = 1
+
+
+class TerminateOnNaN(callbacks.TerminateOnNaN):
+    """Stops training when the loss is no number."""
+
+    def words(self, epoch: int, loss: float) -> str:
+        step, steps = getattr(self.model.history, "bad_step", None), (self.params or {}).get("steps")
+        return f"Batch {(step - 1) % steps if step and steps else 0}: Invalid loss, terminating training"
 
 
 def lone_rate(optimizer: object) -> Variable | None:
