@@ -62,3 +62,15 @@ def test_a_name_that_is_not_there_says_what_is_near():
 def test_parts_of_tensorflow_that_are_not_there_say_what_is(name, word):
     with pytest.raises(AttributeError, match=word):
         getattr(names.build("tfkeras2")[""], name)
+
+
+@pytest.mark.parametrize("name, words", [("LinearModel", "write Sequential"), ("WideDeepModel", "write Model")])
+def test_models_that_tensorflow_had_to_try_out_say_what_to_write(name, words):
+    with pytest.raises(AttributeError, match=f"has no '{name}', which it had then and Kerata has not: {words}"):
+        getattr(tree_of("tfkeras2").root.experimental, name)
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_the_reduction_that_was_the_default_has_a_name(era):
+    losses = tree_of(era).root.losses
+    assert losses.MeanSquaredError(reduction=losses.Reduction.AUTO).reduction == "sum_over_batch_size"

@@ -479,3 +479,29 @@ def test_what_is_computed_otherwise_today_is_named(text, era, lines, word):
 def test_a_size_of_enlarged_pictures_that_is_computed_is_named():
     text = "from keras.layers import Deconvolution2D\na = Deconvolution2D(3, 4, 4, (n, size, size, 3))\n"
     assert [line for line, said in upgrade(text, "keras1").notes if "output_padding" in said] == [2]
+
+
+def test_what_is_not_there_today_is_named_however_it_is_called():
+    text = """from tensorflow import keras
+from tensorflow.keras.experimental import WideDeepModel
+line = keras.experimental.LinearModel(1)
+rate = keras.experimental.CosineDecay(0.1, 10)
+cell = keras.layers.AbstractRNNCell
+"""
+    done = upgrade(text, "tfkeras2")
+    assert [line for line, _ in done.notes] == [2, 3, 5]
+    (both, alone, cell) = [note for _, note in done.notes]
+    assert both.startswith("`WideDeepModel` of keras.experimental is not there today: write Model([wide, deep]")
+    assert alone.startswith("`LinearModel` of keras.experimental is not there today: write Sequential([Dense(units")
+    assert cell == "`AbstractRNNCell` is not in kerata.layers today"
+    assert (
+        "keras.experimental.LinearModel(1)" in done.source and "keras.optimizers.schedules.CosineDecay(0.1, 10)" in done.source
+    )
+    old = upgrade("import keras\nx = keras.layers.merge([a, b], mode='sum')\n")
+    assert (old.source, old.notes) == ("import kerata as keras\nx = keras.layers.add([a, b])\n", [])
+
+
+def test_reductions_are_written_by_name():
+    text = "import tensorflow as tf\nbce = tf.keras.losses.BinaryCrossentropy(reduction=tf.keras.losses.Reduction.NONE)\n"
+    done = upgrade(text)
+    assert done.source == 'import kerata as keras\nbce = keras.losses.BinaryCrossentropy(reduction="none")\n' and not done.notes

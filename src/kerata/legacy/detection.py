@@ -288,7 +288,8 @@ def may_be_ours(function: ast.expr, name: str, names: Names) -> bool:
     owner = getattr(getattr(function, "value", None), "id", "")
     if owner in names.elsewhere or (owner in ("self", "cls") and name in names.own):
         return False
-    return owner in names.ours or looks_so
+    # `keras.layers.merge`
+    return ast.unparse(function).partition(".")[0] in names.ours or looks_so
 
 
 def names_of(tree: ast.AST) -> Names:

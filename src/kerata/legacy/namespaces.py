@@ -94,6 +94,10 @@ GRAPH = (
 )
 MISSING = {"optimizers": {"TFOptimizer": "give compile() the optimizer of tf.train itself"}}
 MISSING_MODELS = {"keras1": {"Graph": GRAPH}}
+MISSING_EXPERIMENTS = {
+    "LinearModel": "write Sequential([Dense(units, kernel_initializer='zeros')]), or Add() of such a Dense for each input",
+    "WideDeepModel": "write Model([wide, deep], Add()([linear_model(wide), dnn_model(deep)])), which takes one optimizer",
+}
 
 
 def precision(era: str, name: str) -> object:
@@ -181,7 +185,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
     }
     if era == "tfkeras2":
         found |= {"schedules": (public(schedules), of(schedules), {}), "saving": (SAVING, contents.saving, {})}
-        found |= {"experimental": (SCHEDULES_OF_THEN, of(schedules), {})}
+        found |= {"experimental": (SCHEDULES_OF_THEN, of(schedules), MISSING_EXPERIMENTS)}
     for name in networks.families(era):
         found[f"networks {name}"] = ([*networks.FAMILIES[name][1], *networks.TOOLS], networks.member(name), {})
     for name in DATASETS:

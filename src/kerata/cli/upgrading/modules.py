@@ -8,6 +8,7 @@ from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.names import Names, Thing
 from kerata.dialects import find_row
 from kerata.legacy.installing import path_of
+from kerata.legacy.namespaces import namespaces
 from kerata.legacy.optimizers import BEFORE_2_11
 
 # Namespaces of the eras -> modules of Kerata, where they have another name.
@@ -76,10 +77,15 @@ class Modules:
             name = row.today
         return module, name
 
-    def check(self, module: str, name: str, line: int) -> None:
-        """Notes what is not there today."""
-        if not hasattr(importlib.import_module(f"kerata.{module}" if module else "kerata"), name):
-            self.notes.append((line, f"`{name}` is not in kerata.{module} today"))
+    def check(self, module: str, path: str, name: str, line: int) -> bool:
+        """Whether something is there today; notes what is not, and what to write."""
+        if hasattr(importlib.import_module(f"kerata.{module}" if module else "kerata"), name):
+            return True
+        space = self.names.paths.get(path)
+        advice = namespaces(self.era)[space][2].get(name) if space in namespaces(self.era) else None
+        said = f"`{name}` of {path} is not there today: {advice}" if advice else f"`{name}` is not in kerata.{module} today"
+        self.notes.append((line, said))
+        return False
 
     def check_rule(self, path: str, name: str, line: int) -> None:
         """Notes an optimizer that computed otherwise then."""
@@ -157,7 +163,7 @@ class Modules:
                     found.setdefault("layers", []).append((name, None))
             else:
                 module, name = self.today(thing, path)
-                self.check(module, name, node.lineno)
+                self.check(module, path, name, node.lineno)
                 self.check_rule(path, alias.name, node.lineno)
                 found.setdefault(module, []).append((name, alias.asname))
         self.found.append((node, found, kept))

@@ -82,6 +82,10 @@ def upgrade(text: str, era: str | None = None) -> Upgraded:
 # What a program may hold, as a pattern, that `.h5` files of today are refused for.
 NOT_IN_H5 = {"legacy_hard_sigmoid": "the hard sigmoid of then", r"\binitial_state\s*=": "states that a layer begins with"}
 
+# What losses took in place of the names that they take today.
+REDUCTION = Thing("losses", "Reduction")
+REDUCTIONS = {"NONE": "none", "SUM": "sum", "SUM_OVER_BATCH_SIZE": "sum_over_batch_size", "AUTO": "sum_over_batch_size"}
+
 
 class Upgrader:
     """One program on its way.
@@ -178,10 +182,11 @@ class Upgrader:
             self.source.replace(node, today)
 
     def _attribute(self, node: ast.Attribute) -> None:
-        thing = self.names.of(node)
-        if thing is None:
+        before, thing = self.names.of(node.value), self.names.of(node)
+        if before == REDUCTION and node.attr in REDUCTIONS:
+            self.source.put_over(node, f'"{REDUCTIONS[node.attr]}"')
+        if thing is None or thing == REDUCTION or thing.name in ("merge", "Merge"):
             return
-        before = self.names.of(node.value)
         assert before is not None
         if thing == Thing("", "keras"):
             # `tf.keras`
@@ -196,6 +201,8 @@ class Upgrader:
                 self.note(node, f"`K.{node.attr}` is not there today: it needs kerata run")
             return
         module, name = self.modules.today(thing, before.name)
+        if not self.modules.check(module, before.name, name, node.lineno):
+            return
         self.modules.check_rule(before.name, node.attr, node.lineno)
         if name != node.attr:
             end = self.source.span(node)[1]
@@ -318,8 +325,10 @@ class Upgrader:
                 arguments.append(f"{new}={self.source.of_changed(given[old])}")
         if mode.value == "dot" and "dot_axes" not in given:
             arguments.append("axes=-1")
-        self.modules.merging.add(name)
-        self.source.replace(node, f"{name}({', '.join(arguments)})")
+        within = f"{self.source.of_changed(node.func.value)}." if isinstance(node.func, ast.Attribute) else ""
+        if not within:
+            self.modules.merging.add(name)
+        self.source.put_over(node, f"{within}{name}({', '.join(arguments)})")
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> None:
         """A call of a method that models had."""
