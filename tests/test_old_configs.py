@@ -228,3 +228,16 @@ def test_an_attention_says_what_it_was_built_for():
     config = layer.get_config()
     assert [config[f"{name}_shape"] for name in ("query", "key", "value")] == [(None, 3, 4)] * 3
     assert "sliding_window" not in config and "use_gate" not in config
+
+
+def test_a_constructor_need_not_take_dynamic():
+    class Scaled(kerata.legacy.tfkeras2.layers.Layer):
+        def __init__(self, units, name=None, trainable=True, dtype=None):
+            super().__init__(name=name, trainable=trainable, dtype=dtype)
+            self.units = units
+
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+
+    config = Scaled(3).get_config()
+    assert sorted(config) == ["dtype", "name", "trainable", "units"] and Scaled.from_config(config).units == 3

@@ -572,3 +572,8 @@ def test_a_generator_that_begins_anew():
     other.reset_from_seed(3)
     other.skip(1)
     np.testing.assert_array_equal(other.normal([2]).numpy(), first[1])
+
+
+def test_whole_numbers_beside_others_take_their_type():
+    assert tf.linspace(0.0, 250, 6).numpy().tolist() == [0.0, 50.0, 100.0, 150.0, 200.0, 250.0]
+    assert float(tf.maximum(0.5, 1)) == 1.0 and tf.maximum(0.5, 1).dtype == tf.float32

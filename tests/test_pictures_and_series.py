@@ -158,6 +158,11 @@ def test_windows_train_a_model():
     assert model.predict(kerata.utils.timeseries_dataset_from_array(STEPS, None, 3), verbose=0).shape == (18, 1)
 
 
+def test_a_window_may_be_all_of_the_data():
+    (only,) = kerata.utils.timeseries_dataset_from_array(STEPS, None, len(STEPS))
+    np.testing.assert_array_equal(only, STEPS[None])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

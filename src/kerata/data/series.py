@@ -125,7 +125,8 @@ def timeseries_dataset_from_array(
         received = {"start_index": start_index, "end_index": end_index, "steps": len(data)}
         raise ValueError(message(owner, "`start_index` and `end_index` must be steps of the data, in this order", received))
     for name, given in (("sequence_length", length), ("sequence_stride", stride), ("sampling_rate", rate)):
-        if given >= last - first:
+        # A sequence may be all of the data.
+        if given >= last - first + (name == "sequence_length"):
             raise ValueError(
                 message(owner, f"`{name}` must be below the number of steps", {name: given, "steps": last - first})
             )

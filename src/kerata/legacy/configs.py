@@ -44,6 +44,8 @@ def words_of_layer(layer, config: dict[str, Any]) -> dict[str, Any]:
             inner[name] = [described(one) for one in held] if isinstance(held, (list, tuple)) else described(held)
     if row is not None and row.arguments is not None and modern is not None:
         found |= config_of_then(row, inner, inspect.signature(modern.__init__).parameters)
+        # Written where it was true alone: constructors of a program's own need not take it.
+        found.pop("dynamic", None)
         found |= sizes_of(layer, row, found)
     else:
         found |= {name: then_of(era, name, name, value) for name, value in inner.items() if name != "seed"}

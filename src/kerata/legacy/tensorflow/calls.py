@@ -370,7 +370,8 @@ def alike(name: str, values: list[Any], count: int) -> list[Any]:
         if not arrays:
             given = [convert(one) for one in operands]
             floats = [one for one in given if one.dtype.is_floating]
-            return [*(convert(one, floats[0].dtype) if floats else one for one in given), *values[count:]]
+            # Of `0.0, 1` the second is made anew: a tensor is not cast.
+            return [*(map(convert, operands, [floats[0].dtype] * count) if floats else given), *values[count:]]
         tensors = arrays[:1]
     first = tensors[0]
     dtype = dtype_of(first)
