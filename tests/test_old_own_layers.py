@@ -169,3 +169,16 @@ def test_an_embedding_that_leaves_out_words_keeps_that_and_its_mask_in_configs()
     np.testing.assert_array_equal(again.predict(words), model.predict(words))
     config = layer.get_config()
     assert config["mask_zero"] and config["W_regularizer"] and config["W_constraint"]
+
+
+def test_a_model_that_is_handed_to_its_own_constructor():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__(self)
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Own()
+    assert model(X2).shape == (2, 2) and len(model.losses) == 0

@@ -48,3 +48,9 @@ def test_states_of_cells_on_top_of_each_other_come_cell_by_cell():
     assert [tuple(one.shape) for one in (output, gru, h, c)] == [(2, 3), (2, 4), (2, 3), (2, 3)]
     found = L.RNN([L.GRUCell(4), L.LSTMCell(3)])(x, initial_state=[gru, [h, c]])
     assert tuple(found.shape) == (2, 3)
+
+
+def test_the_text_of_a_single_number_is_a_tensor():
+    letters = L.StringLookup(vocabulary=["a", "b"], invert=True, mask_token=None)
+    assert [letters(one).numpy().decode() for one in tf.data.Dataset.from_tensor_slices([2, 1])] == ["b", "a"]
+    assert int(L.IntegerLookup(vocabulary=[7, 8], invert=True)(2)) == 8

@@ -143,3 +143,12 @@ def test_layers_of_attributes_are_layers_in_tf_keras():
     model = kerata.legacy.tfkeras2.Model(inputs, layers.Dense(1, name="last")(inputs))
     model.more = layers.Dense(4, name="more")
     assert [layer.name for layer in model.layers][1:] == ["last", "more"]
+
+
+def test_a_model_that_is_handed_to_its_own_constructor_is_told_so():
+    class Own(kerata.Model):
+        def __init__(self):
+            super().__init__(self)
+
+    with pytest.raises(ValueError, match=r"Say `super\(\).__init__\(\)`"):
+        Own()

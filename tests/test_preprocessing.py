@@ -155,3 +155,12 @@ def test_only_the_inputs_of_numbered_batches_are_looked_at():
     layer = Normalization()
     layer.adapt(Pictures())
     np.testing.assert_allclose(layer.mean, [[1.0, 1.0]])
+
+
+def test_bounds_between_whole_numbers():
+    layer = kerata.layers.Discretization([0.5, 1.5])
+    assert layer(np.arange(4)).tolist() == [0, 1, 2, 2] and layer(np.arange(4, dtype="uint8")).tolist() == [0, 1, 2, 2]
+    inputs = kerata.Input((1,), dtype="int32")
+    assert kerata.Model(inputs, layer(inputs)).predict(np.array([[0], [1], [2]]), verbose=0).tolist() == [[0], [1], [2]]
+    # Numbers of Python's alone.
+    assert int(layer(1.2)) == 1 and kerata.layers.CategoryEncoding(3, "one_hot")(1).tolist() == [[0.0, 1.0, 0.0]]

@@ -523,7 +523,8 @@ class Layer(WeightHolder):
         return config
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        # Messages may show a layer whose constructor has only begun.
+        return f"<{type(self).__name__} name={getattr(self, 'name', None)}, built={getattr(self, 'built', False)}>"
 
 
 class SkipOutputShape:

@@ -102,6 +102,9 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
             arguments[name] = self._alone(arguments[name])
 
     def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
+        if len(args) == 1 and args[0] is self and self._era == "tfkeras2":
+            # `super().__init__(self)`, as it stands in many a program of TensorFlow's, meant nothing.
+            return ()
         return (*(self._alone(one) for one in args[:2]), *args[2:])
 
     def _alone(self, tensors):

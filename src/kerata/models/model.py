@@ -65,6 +65,7 @@ class Model(Saveable, Exported, Tries, Quantized, Trainer, Layer):
                     type(self).__name__,
                     "a functional model needs `inputs` and `outputs`",
                     {"inputs": inputs, "outputs": outputs},
+                    "Say `super().__init__()`" if inputs is self else "",
                 )
             )
         if name is None and inputs is not None and type(self) is Model:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import KindError, check_choice, check_positive_int, message
+from kerata.base.config import floatx
 from kerata.base.registry import builtin
 from kerata.base.types import DTypeLike, PartialShape
 from kerata.data.samples import Data
@@ -52,7 +53,8 @@ class Encoding(DataLayer):
 
     def build(self, input_shape):
         # Of an array with one axis the categories of all samples are put together.
-        self.mixes_samples = self.output_mode in ("multi_hot", "count") and len(input_shape) < 2
+        # A number of Python's has no shape at all.
+        self.mixes_samples = self.output_mode in ("multi_hot", "count") and len(input_shape or ()) < 2
 
 
 @builtin("layers")
@@ -85,6 +87,7 @@ class CategoryEncoding(Encoding):
         self.output_mode, self.sparse = check_choice(self, "output_mode", mode, MODES[1:]), False
 
     def call(self, inputs, count_weights=None):
+        inputs = jnp.asarray(inputs)
         if count_weights is None:
             return encode(inputs, self.output_mode, self.num_tokens, self.compute_dtype)
         if self.output_mode != "count":
@@ -190,7 +193,10 @@ class Discretization(Encoding, SkipOutputShape):
         if self.bin_boundaries is None:
             fix = f"Say {self.name}.adapt(x_train), or give `bin_boundaries`"
             raise ValueError(message(self, "`adapt()` must be called before the layer is used", fix=fix))
-        indices = jnp.digitize(inputs, jnp.asarray(self.bin_boundaries, inputs.dtype))
+        inputs = jnp.asarray(inputs)
+        # Whole numbers have boundaries between them.
+        boundaries = jnp.asarray(self.bin_boundaries, jnp.result_type(inputs, floatx()))
+        indices = jnp.digitize(inputs, boundaries)
         return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, self.output_dtype)
 
     def compute_output_shape(self, input_shape: PartialShape) -> tuple[int | None, ...]:

@@ -309,7 +309,10 @@ class IndexLookup(HostLayer):
             raise KindError(message(self, "with `invert` it takes whole numbers", {"inputs": numbers}))
         words = self.get_vocabulary()
         known = np.array([*words, self.oov_token], object if isinstance(self.oov_token, (str, bytes)) else None)
-        return known[np.where((numbers < 0) | (numbers >= len(words)), len(words), numbers)]
+        found = np.empty(numbers.shape, known.dtype)
+        # Of a single number NumPy would give the word alone, which is no array.
+        found[...] = known[np.where((numbers < 0) | (numbers >= len(words)), len(words), numbers)]
+        return found
 
     # Shapes, configs, files
 
