@@ -105,7 +105,7 @@ def test_lists_and_dicts_of_inputs():
     two = standardize_source([X, X.tolist()], Y)
     assert [a.shape for a in two.x] == [(28, 4)] * 2 and two.size == 28
     named = standardize_source({"a": X, "b": pd.Series(Y[:, 0])}, Y)
-    assert named.x["b"].shape == (28,)
+    assert named.x["b"].shape == (28, 1)
 
 
 @pytest.mark.parametrize(

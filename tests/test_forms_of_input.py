@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import pandas
 import pytest
 
 import kerata
@@ -321,3 +322,19 @@ def test_a_tensor_keeps_its_numbers_when_the_array_it_was_made_of_is_written():
         made.append(kerata.ops.convert_to_tensor(array))
         array[:] = 1
     assert not any(float(tensor.sum()) for tensor in made)
+
+
+def test_columns_of_a_frame_have_an_axis_of_their_own():
+    class Own(kerata.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = kerata.layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(kerata.ops.concatenate([x[key] for key in sorted(x)], axis=-1))
+
+    frame = pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": [2, 3, 4]})
+    model = Own()
+    model.compile("sgd", "mse")
+    model.fit(dict(frame), frame["a"], verbose=0)
+    assert model.predict(dict(frame), verbose=0).shape == (3, 1) and model.dense.kernel.shape == (2, 1)

@@ -151,3 +151,23 @@ def test_files_of_models_within_models_of_tf_keras(tmp_path):
     with h5py.File(tmp_path / "m.h5") as file:
         written = json.loads(file.attrs["model_config"])["config"]["layers"][1]
     assert written["inbound_nodes"] == [{"a": ["a", 0, 0, {}]}]
+
+
+def test_numbers_are_given_an_axis_before_they_are_looked_up():
+    whole, floats = kerata.Input((), dtype="int32"), kerata.Input((2,))
+    lookup = kerata.layers.IntegerLookup(vocabulary=[5, 6])
+    outputs = [
+        lookup(whole[:, None]),
+        lookup(kerata.ops.cast(floats[:, 1], "int32")),
+        lookup(kerata.ops.expand_dims(whole, -1)),
+    ]
+    model = kerata.Model([whole, floats], outputs)
+    found = model.predict([np.array([5, 6, 7]), np.array([[0.0, 6.0], [1.0, 5.0], [2.0, 8.0]])], verbose=0)
+    assert [one.ravel().tolist() for one in found] == [[1, 2, 0], [2, 1, 0], [1, 2, 0]]
+
+
+def test_texts_are_for_layers_of_texts():
+    texts = kerata.Input((), dtype="string")
+    for use in (lambda: kerata.ops.expand_dims(texts, -1), lambda: texts + texts):
+        with pytest.raises(TypeError, match=r"it stands for texts, and this takes numbers\. Let a StringLookup"):
+            use()

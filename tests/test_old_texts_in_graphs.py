@@ -1,6 +1,7 @@
 """Functions of TensorFlow on the texts of a functional model. The numbers are those of `tf_keras` 2.21."""
 
 import numpy as np
+import pandas
 import pytest
 
 from kerata.legacy import tfkeras2 as keras
@@ -44,3 +45,21 @@ def test_such_a_graph_cannot_be_written(tmp_path):
     model = keras.Model(texts, layers.StringLookup(vocabulary=["a"])(tf.strings.lower(texts)))
     with pytest.raises(NotImplementedError, match=r"tf\.strings\.lower of texts stands in the graph"):
         model.save(tmp_path / "model.keras")
+
+
+def test_columns_of_a_frame_in_their_graph():
+    """As in TensorFlow's tutorial of frames: an axis is added in the graph, before the look-up."""
+    texts, numbers = keras.Input((), dtype=tf.string, name="texts"), keras.Input((), dtype=tf.int64, name="numbers")
+    first = layers.StringLookup(vocabulary=["u", "v"], output_mode="one_hot")(texts[:, tf.newaxis])
+    second = layers.IntegerLookup(vocabulary=[5, 6], output_mode="one_hot")(tf.expand_dims(numbers, -1))
+    third = layers.IntegerLookup(vocabulary=[5, 6], output_mode="one_hot")(numbers[:, tf.newaxis])
+    model = keras.Model({"texts": texts, "numbers": numbers}, tf.concat([first, second, third], axis=-1))
+    frame = pandas.DataFrame({"texts": ["u", "v", "x"], "numbers": [5, 6, 9]})
+    right = [[0, 1, 0] * 3, [0, 0, 1] * 3, [1, 0, 0] * 3]
+    assert model(dict(frame)).numpy().tolist() == model.predict(dict(frame), verbose=0).tolist() == right
+
+
+def test_a_model_in_a_row_without_an_input_takes_other_ranks():
+    model = keras.Sequential([layers.Dense(4)])
+    for shape in ((2, 1, 3), (2, 3), (2, 2, 2, 3)):
+        assert tuple(model(np.ones(shape)).shape) == model.predict(np.ones(shape), verbose=0).shape == (*shape[:-1], 4)

@@ -13,7 +13,7 @@ from kerata.base.checks import message
 from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.pydataset import PyDataset
 from kerata.data.samples import ClassWeight, Data, Reading, Samples, Uneven, standardize_arrays
-from kerata.data.texts import standardize_inputs
+from kerata.data.texts import as_columns, standardize_inputs
 from kerata.engine.random import stream_of
 from kerata.engine.types import HostArray
 
@@ -114,8 +114,9 @@ def standardize_source(
             )
         )
     wide = None if reading is None else reading.wide
+    x = as_columns(x)
     inputs = standardize_inputs(x, "x", wide) if texts else standardize_arrays(x, "x", wide)
-    targets = standardize_arrays(y, "y", wide)
+    targets = standardize_arrays(as_columns(y), "y", wide)
     weights = standardize_arrays(sample_weight, "sample_weight", wide)
     samples = Samples(inputs, targets, weights)
     if class_weight is not None:

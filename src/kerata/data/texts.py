@@ -23,7 +23,7 @@ def read_texts(value: object) -> HostArray | None:
     Args:
         value: an array, a column of a frame, nested lists.
     """
-    if hasattr(value, "iloc") and not hasattr(value, "columns"):
+    if is_column(value):
         value = value.to_numpy()  # type: ignore[attr-defined]
     found = np.asarray(value) if is_texts(value) or isinstance(value, np.ndarray) else None
     return found if found is not None and holds_texts(found) else None
@@ -49,6 +49,23 @@ def standardize_inputs(tree: object, name: str, wide: Wide | None = None) -> Any
     if isinstance(tree, (list, tuple)) and any(read_texts(value) is not None for value in tree):
         return like_sequence(tree, [standardize_inputs(value, f"{name}[{i}]", wide) for i, value in enumerate(tree)])
     return standardize_arrays(tree, name, wide)
+
+
+def as_columns(tree: object) -> object:
+    """Columns of frames, alone or by name, as what they were in the frame: an axis of their own."""
+    if isinstance(tree, dict):
+        return {key: as_columns(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)) and any(map(is_column, tree)):
+        return like_sequence(tree, [as_columns(value) for value in tree])
+    if not is_column(tree):
+        return tree
+    texts = read_texts(tree)
+    return tree.to_frame() if texts is None else texts[:, None]  # type: ignore[attr-defined]
+
+
+def is_column(value: object) -> bool:
+    """Whether this is a series of pandas."""
+    return hasattr(value, "iloc") and not hasattr(value, "columns")
 
 
 def any_texts(tree: object) -> bool:

@@ -147,7 +147,7 @@ class SymbolicTensor:
         )
 
     def __getitem__(self, index: object) -> "SymbolicTensor":
-        return getitem(self, index)
+        return (item_of_texts[0] if self.dtype == "string" and item_of_texts else getitem)(self, index)
 
     def __neg__(self) -> "SymbolicTensor":
         return negative(self)
@@ -381,6 +381,9 @@ def infer(function: Callable[..., Any], /, *args: object, **kwargs: object) -> A
         """(outputs, a mask or `None` for each of them) as shapes, where unknown sizes are `trial` or those of a guess."""
 
         def spec(place: int, tensor: SymbolicTensor) -> jax.ShapeDtypeStruct:
+            if tensor.dtype == "string":
+                fix = "Let a StringLookup, Hashing or TextVectorization make numbers of it first"
+                raise KindError(message(f"KerasTensor ({tensor.name})", "it stands for texts, and this takes numbers", fix=fix))
             return jax.ShapeDtypeStruct(
                 [sizes.get((place, axis), trial) if size is None else size for axis, size in enumerate(tensor.shape)],
                 tensor.dtype,
@@ -504,6 +507,8 @@ def _traced(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 getitem = _traced("get_item", _getitem)
+# Takes parts of texts, where a program has functions that do: TensorFlow's.
+item_of_texts: list[Callable[..., Any]] = []
 negative = _traced("negative", jnp.negative)
 absolute = _traced("absolute", jnp.abs)
 logical_not = _traced("logical_not", jnp.logical_not)

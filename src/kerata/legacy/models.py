@@ -123,6 +123,10 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
 
     def _match_inputs(self, inputs: object) -> list[Any]:
         shape = getattr(inputs, "shape", None)
+        if shape is not None and getattr(self, "_shape_of_data", False) and self._era == "tfkeras2":
+            known = self._input.shape  # type: ignore[attr-defined]
+            if len(shape) != len(known) and not fits(shape, known):
+                return [inputs]
         if shape is not None and any(fits(shape, other) for other in self.__dict__.get("_other_shapes", ())):
             return [inputs]
         return super()._match_inputs(inputs)  # type: ignore[misc]

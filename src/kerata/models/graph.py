@@ -104,7 +104,7 @@ class Graph:
             node = pending.pop()
             found[id(node)] = node
             before = [makers[id(tensor)] for tensor in node.input_tensors if id(tensor) in makers]
-            pending += [one for one in before if id(one) not in found and _goes_along(one.operation)]
+            pending += [one for one in before if id(one) not in found and _goes_along(one)]
         return [node for node in self.steps if id(node) in found]
 
     def starts(self, inputs: object) -> list[SymbolicTensor]:
@@ -242,8 +242,15 @@ def maker_of(tensor: SymbolicTensor) -> Caller | None:
     return None if history is None else history[0]
 
 
-def _goes_along(operation: Caller) -> bool:
-    """Whether a layer may run on the host for one behind it: nothing in it is trained, and no sample sees another."""
+def _goes_along(node: Node) -> bool:
+    """Whether a call may run on the host for a layer behind it: nothing in it is trained, and no sample sees another."""
+    operation = node.operation
+    if isinstance(operation, Operation):
+        name = getattr(operation.function, "__name__", None)
+        if name == "get_item":
+            index = node.args[1]
+            return (index[0] if isinstance(index, tuple) and index else index) == slice(None)
+        return name in ("cast", "expand_dims", "squeeze") and node.output_tensors[0].shape[:1] == (None,)
     return isinstance(operation, Layer) and not operation.mixes_samples and not operation.trainable_weights
 
 
@@ -291,7 +298,7 @@ def in_halves(node: Node) -> list[Node]:
 
 
 def _call_on_host(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-    if layer.runs_on_host:
+    if getattr(layer, "runs_on_host", False):
         return layer.call(*args, **kwargs)
     return jax.tree.map(np.asarray, layer(*args, **kwargs))
 

@@ -58,6 +58,8 @@ class Sequential(Model):
     _bookkeeping = {"_input": Look.PROGRAM, "_tail": Look.NOBODY, "_whole": Look.NOBODY}
     # Whether the layers run without a graph, on inputs that one symbolic tensor cannot stand for.
     _graphless = False
+    # Whether the shape of its input was read off data or told to `build`, and no layer names one.
+    _shape_of_data = False
 
     @property
     def _graph(self) -> Graph | None:  # type: ignore[override]
@@ -190,6 +192,7 @@ class Sequential(Model):
         stateful = any(getattr(layer, "stateful", False) for layer in self._flatten_layers(include_self=False))
         batch_shape = tuple(input_shape) if stateful else (None, *input_shape[1:])
         self._input = InputLayer(batch_shape=batch_shape, dtype=dtype).tensor
+        self._shape_of_data = True
         try:
             self._extend()
             self._count_graph()

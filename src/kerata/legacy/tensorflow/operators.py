@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from kerata.base.types import PartialShape
-from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.symbolic import SymbolicTensor, item_of_texts
 from kerata.engine.types import Array, HostArray
 from kerata.engine.variable import Variable
 from kerata.kernels.maxima import magnitude
@@ -104,6 +104,9 @@ def item(self: Operand, index: object) -> AnyTensor:
     known = known_parts(index)
     check_bounds(tuple(self.shape), known)
     return getitem(self, tuple(known))
+
+
+item_of_texts.append(lambda x, index: getitem(x, index if isinstance(index, tuple) else (index,)))
 
 
 def known_parts(index: object) -> list[Any]:
