@@ -169,3 +169,12 @@ def test_adapted_anew_it_has_the_new_sizes():
 def test_messages(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
+
+
+def test_layers_that_keras_puts_behind_the_columns():
+    """A model of Keras's that begins with a FeatureSpace names them in its file."""
+    place = {"module": "keras.src.layers.preprocessing.feature_space"}
+    joined = {**place, "class_name": "TFDConcat", "config": {"axis": -1}, "registered_name": "TFDConcat"}
+    assert kerata.layers.deserialize(joined)([np.ones((1, 2)), np.ones((1, 3))]).shape == (1, 5)
+    same = {**place, "class_name": "TFDIdentity", "config": {}, "registered_name": "TFDIdentity"}
+    assert kerata.layers.deserialize(same)(np.ones((1, 2))).shape == (1, 2)

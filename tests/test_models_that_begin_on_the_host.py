@@ -171,3 +171,18 @@ def test_texts_are_for_layers_of_texts():
     for use in (lambda: kerata.ops.expand_dims(texts, -1), lambda: texts + texts):
         with pytest.raises(TypeError, match=r"it stands for texts, and this takes numbers\. Let a StringLookup"):
             use()
+
+
+@pytest.mark.parametrize("name", ["model.h5", "folder"])
+def test_files_of_old_hold_what_was_learned(name, tmp_path):
+    texts = tfkeras2.Input((1,), dtype="string")
+    lookup = tfkeras2.layers.StringLookup(output_mode="one_hot")
+    vectors = [tfkeras2.layers.TextVectorization(output_mode=mode) for mode in ("tf_idf", "count")]
+    for layer in (lookup, *vectors):
+        layer.adapt(np.array(["a b", "b", "b c"]))
+    model = tfkeras2.Model(texts, tfkeras2.layers.concatenate([layer(texts) for layer in (lookup, *vectors)]))
+    data = np.array([["b"], ["a b"], ["a d"]])
+    model.save(tmp_path / name)
+    again = tfkeras2.models.load_model(tmp_path / name)
+    np.testing.assert_array_equal(again.predict(data, verbose=0), model.predict(data, verbose=0))
+    assert lookup.get_config()["vocabulary"] is None

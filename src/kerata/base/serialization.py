@@ -147,7 +147,7 @@ def needing_names() -> Within:
 
 
 def writing_code() -> Within:
-    """Within the block Lambda layers write the code of all functions that are not entered, as `tf.keras` did."""
+    """Within the block a description is all that is written: the code of a Lambda's function, learned vocabularies too."""
     return Within(_local, code=True)
 
 

@@ -172,7 +172,7 @@ def check_features(layer: Layer, input_shape: PartialShape) -> int:
     return int(features)
 
 
-@builtin("layers")
+@builtin("layers", "TFDIdentity")
 class Identity(KeepsType):
     """outputs = inputs.
 

@@ -239,7 +239,7 @@ class Minimum(Extreme):
     combine = staticmethod(smaller)
 
 
-@builtin("layers")
+@builtin("layers", "TFDConcat")
 class Concatenate(Merge):
     """The inputs one after the other along an axis.
 

@@ -13,6 +13,7 @@ from kerata.base.config import floatx
 from kerata.base.limits import check_path_is_given
 from kerata.base.refusals import MissingFile
 from kerata.base.registry import builtin
+from kerata.base.serialization import writes_code
 from kerata.base.types import Owner, PartialShape, PathLike
 from kerata.data.samples import Data
 from kerata.engine.module import Look
@@ -331,13 +332,17 @@ class IndexLookup(HostLayer):
     token_type = "string"
 
     def get_config(self) -> dict[str, Any]:
-        given = self.input_vocabulary
+        given, weights = self.input_vocabulary, self.input_idf_weights
+        if given is None and self.has_vocabulary and writes_code():
+            # HDF5 and folders of old have no files beside the description.
+            given = self.get_vocabulary(include_special_tokens=False)
+            weights = None if self.idf is None else self.idf[self.first_token : self.first_token + len(given)]
         return {
             **super().get_config(),
             "vocabulary": None
             if given is None
             else [self.spoken(self.as_token(word)) for word in np.asarray(given, object).tolist()],
-            "idf_weights": None if self.input_idf_weights is None else np.asarray(self.input_idf_weights).tolist(),
+            "idf_weights": None if weights is None else np.asarray(weights).tolist(),
             "vocabulary_size": self.fixed_size,
         }
 

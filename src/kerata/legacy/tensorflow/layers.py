@@ -229,7 +229,7 @@ def holds_function(layer: Flowing) -> bool:
 def as_tensors(tree: object) -> Any:
     """A structure with tensors for arrays, which keep what is noted of them."""
 
-    def take(one: Any) -> object:
+    def take(one: object) -> object:
         one = np.asarray(one) if hasattr(one, "iloc") else one
         if isinstance(one, Tensor) or not isinstance(one, (jax.Array, np.ndarray, np.generic)):
             return one

@@ -43,6 +43,8 @@ MOST_ATTRIBUTE_BYTES = 64_000
 # Arguments that `tf.keras` does not have, with the value at which they mean nothing.
 NEWER: dict[str, tuple[Any, ...]] = {
     "quantization_config": (None,),
+    "oov_method": ("floormod",),
+    "salt": (None,),
     "lora_rank": (None,),
     "lora_alpha": (None,),
     "gptq_unpacked_column_size": (None,),
