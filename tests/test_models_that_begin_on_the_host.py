@@ -186,3 +186,21 @@ def test_files_of_old_hold_what_was_learned(name, tmp_path):
     again = tfkeras2.models.load_model(tmp_path / name)
     np.testing.assert_array_equal(again.predict(data, verbose=0), model.predict(data, verbose=0))
     assert lookup.get_config()["vocabulary"] is None
+
+
+def test_words_of_old_files_say_the_types_that_tf_keras_asked_for(tmp_path):
+    texts, numbers = tfkeras2.Input((1,), dtype="string"), tfkeras2.Input((1,))
+    of_texts = tfkeras2.layers.TextVectorization(vocabulary=["a"], output_mode="count", dtype="string")
+    words = tfkeras2.layers.StringLookup(vocabulary=["a"])
+    ranges = tfkeras2.layers.Discretization(num_bins=2)
+    ranges.adapt(np.arange(4.0))
+    model = tfkeras2.Model([texts, numbers], [of_texts(texts), words(texts), ranges(numbers)])
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        found = {one["class_name"]: one["config"] for one in json.loads(file.attrs["model_config"])["config"]["layers"]}
+    assert found["TextVectorization"]["dtype"] == "string" and found["StringLookup"]["dtype"] == "int64"
+    assert found["Discretization"]["num_bins"] is None and len(found["Discretization"]["bin_boundaries"]) == 1
+    assert not {"oov_method", "salt"} & set(found["StringLookup"])
+    data = [np.array([["a"]]), np.array([[3.0]])]
+    again = tfkeras2.models.load_model(tmp_path / "model.h5")
+    assert [one.tolist() for one in again.predict(data, verbose=0)] == [one.tolist() for one in model.predict(data, verbose=0)]

@@ -85,6 +85,9 @@ class TextVectorization(HostLayer):
         **kwargs,
     ):
         size = kwargs.pop("vocabulary_size", None)
+        if getattr(kwargs.get("dtype"), "name", kwargs.get("dtype")) == "string":
+            # What `tf.keras` called the type of the layer was that of its inputs.
+            kwargs["dtype"] = None
         super().__init__(name=name, **kwargs)
         for argument, value in (("sparse", sparse), ("ragged", ragged)):
             if value:

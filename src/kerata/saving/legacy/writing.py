@@ -76,6 +76,8 @@ BEGINNING = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM2D", "Bidirectional")
 # Layers of Keras 1 and 2 that neither `tf.keras` nor Keras 3 has.
 RETIRED = ("BatchStatistics", "CornerUpSampling2D", "Cosine", "Highway", "MaxoutDense", "ParametricSoftplus")
 RETIRED += ("SampleNormalization", "SReLU", "WordDropoutEmbedding")
+# Layers that took no type of floats, or none where they give numbers of words and ranges.
+NUMBERING = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing", "Discretization")
 # Attributes that hold layers.
 HOLDERS = ("layer", "backward_layer", "cell", "cells")
 
@@ -146,7 +148,14 @@ class Words:
         if name in RETIRED:
             self.warn("`tf.keras` and Keras 3 do not read this layer of Keras 1 or 2, Kerata does", {"layer": name}, "")
         shapes = shapes_of(plain.get("build_config")) if name == "MultiHeadAttention" and self.for_then else {}
-        return {"class_name": RENAMED_CLASSES.get(name, name), "config": {**self.config(name, config), **shapes}}
+        found = {**self.config(name, config), **shapes}
+        if name in NUMBERING:
+            whole = "string" if name == "TextVectorization" else "int64" if found.get("output_mode") == "int" else None
+            found |= {} if whole is None else {"dtype": whole}
+        if name == "Discretization" and found.get("bin_boundaries") is not None:
+            # Of the two `tf.keras` took one.
+            found["num_bins"] = None
+        return {"class_name": RENAMED_CLASSES.get(name, name), "config": found}
 
     def functions(self, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a Lambda: its functions as code, which Kerata never runs, or by the names that they are entered by."""
