@@ -114,8 +114,8 @@ def standardize_source(
             )
         )
     wide = None if reading is None else reading.wide
-    x = as_columns(x)
-    inputs = standardize_inputs(x, "x", wide) if texts else standardize_arrays(x, "x", wide)
+    given = as_columns(x)
+    inputs = standardize_inputs(given, "x", wide) if texts else standardize_arrays(given, "x", wide)
     targets = standardize_arrays(as_columns(y), "y", wide)
     weights = standardize_arrays(sample_weight, "sample_weight", wide)
     samples = Samples(inputs, targets, weights)
