@@ -204,3 +204,32 @@ def test_words_of_old_files_say_the_types_that_tf_keras_asked_for(tmp_path):
     data = [np.array([["a"]]), np.array([[3.0]])]
     again = tfkeras2.models.load_model(tmp_path / "model.h5")
     assert [one.tolist() for one in again.predict(data, verbose=0)] == [one.tolist() for one in model.predict(data, verbose=0)]
+
+
+BIG = 2**40
+BEFORE = {
+    "an index": lambda x: x[:, None],
+    "expand_dims": lambda x: kerata.ops.expand_dims(x, axis=-1),
+    "squeeze": lambda x: kerata.ops.squeeze(kerata.ops.expand_dims(x, -1), [-1]),
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+def test_keys_of_64_bits_stay_whole_before_a_look_up(before):
+    inputs = kerata.Input((), dtype="int64")
+    model = kerata.Model(inputs, layers.IntegerLookup(vocabulary=[BIG + 5, 7, BIG + 7])(BEFORE[before](inputs)))
+    assert model.predict(np.array([BIG + 5, 7, BIG + 7, 2**33 + 7]), verbose=0).ravel().tolist() == [1, 2, 3, 0]
+
+
+def test_ends_of_graphs_by_name_stand_alone_in_hdf5(tmp_path):
+    """As `tf.keras` writes and reads them."""
+    a, b = tfkeras2.Input((2,), name="a"), tfkeras2.Input((2,), name="b")
+    dense = tfkeras2.layers.Dense
+    outputs = {"o": dense(1, name="first")(tfkeras2.layers.Concatenate()([a, b])), "p": dense(2, name="second")(a)}
+    tfkeras2.Model({"a": a, "b": b}, outputs).save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        written = json.loads(file.attrs["model_config"])["config"]
+    assert written["input_layers"] == {"a": ["a", 0, 0], "b": ["b", 0, 0]}
+    assert written["output_layers"] == {"o": ["first", 0, 0], "p": ["second", 0, 0]}
+    x = {"a": np.ones((1, 2), "float32"), "b": np.zeros((1, 2), "float32")}
+    assert set(tfkeras2.models.load_model(tmp_path / "m.h5").predict(x, verbose=0)) == {"o", "p"}

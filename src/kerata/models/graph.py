@@ -16,6 +16,7 @@ from kerata.engine.naming import NamedTwice
 from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Caller, Node, Operation, PartNode, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray
+from kerata.engine.variable import standardize_dtype
 from kerata.layers.input import InputLayer
 from kerata.layers.layer import Layer
 from kerata.models.order import order_operations
@@ -242,6 +243,15 @@ def maker_of(tensor: SymbolicTensor) -> Caller | None:
     return None if history is None else history[0]
 
 
+# Functions that may stand before a layer on the host, by module and name, on arrays of NumPy.
+IN_NUMPY: dict[tuple[str | None, str | None], Callable[..., Any]] = {
+    ("kerata.engine.symbolic", "get_item"): lambda x, index: np.asarray(x)[index],
+    ("kerata.ops.arrays", "expand_dims"): lambda x, axis: np.expand_dims(x, axis),
+    ("kerata.ops.arrays", "squeeze"): lambda x, axis=None: np.squeeze(x, tuple(axis) if isinstance(axis, list) else axis),
+    ("kerata.ops.core", "cast"): lambda x, dtype: np.asarray(x).astype(standardize_dtype(dtype)),
+}
+
+
 def _goes_along(node: Node) -> bool:
     """Whether a call may run on the host for a layer behind it: nothing in it is trained, and no sample sees another."""
     operation = node.operation
@@ -300,6 +310,11 @@ def in_halves(node: Node) -> list[Node]:
 def _call_on_host(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
     if getattr(layer, "runs_on_host", False):
         return layer.call(*args, **kwargs)
+    function = getattr(layer, "function", None)
+    place = (getattr(function, "__module__", None), getattr(function, "__name__", None))
+    if place in IN_NUMPY:
+        # Numbers of 64 bits stay whole: they may be keys of a look-up.
+        return IN_NUMPY[place](*args, **kwargs)
     return jax.tree.map(np.asarray, layer(*args, **kwargs))
 
 

@@ -344,8 +344,9 @@ class Words:
 
     def ends(self, plain: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
         if isinstance(plain, dict):
-            return {key: self.ends(value) for key, value in plain.items()}
-        if len(plain) == 3 and isinstance(plain[0], str):
+            # A tensor by its name stands alone, as it does not in a list.
+            return {key: list(value) if is_end(value) else self.ends(value) for key, value in plain.items()}
+        if is_end(plain):
             return [list(plain)]
         return [end for one in plain for end in self.ends(one)]
 
@@ -431,6 +432,11 @@ def without_axis(loss: object) -> object:
     if isinstance(loss, dict) and loss["class_name"] == "SparseCategoricalCrossentropy" and loss["config"].get("axis") == -1:
         return {**loss, "config": {key: value for key, value in loss["config"].items() if key != "axis"}}
     return loss
+
+
+def is_end(plain: dict[str, Any] | list[Any]) -> bool:
+    """Whether a description is that of one tensor, at which a graph begins or ends."""
+    return len(plain) == 3 and isinstance(plain, (list, tuple)) and isinstance(plain[0], str)
 
 
 def is_tensor(value: object) -> TypeGuard[dict[str, Any]]:
