@@ -303,3 +303,9 @@ def test_a_generator_for_validation_goes_on():
     model.compile(kerata.optimizers.SGD(0.0), "mse")
     history = model.fit(np.zeros((4, 1)), np.zeros((4, 1)), validation_data=batches(), validation_steps=2, epochs=3, verbose=0)
     assert history.history["val_loss"] == pytest.approx([0.5, 6.5, 20.5])
+
+
+def test_the_inverse_of_each_of_several_matrices():
+    root = np.tril(np.random.default_rng(0).normal(size=(3, 3, 3)).astype("float32")) + 3 * np.eye(3, dtype="float32")
+    found = kerata.ops.linalg.cholesky_inverse(root)
+    np.testing.assert_allclose(found, np.linalg.inv(root @ root.swapaxes(-1, -2)), rtol=1e-4, atol=1e-6)
