@@ -1,6 +1,7 @@
 """What `get_config()` and `to_json()` of a model gave: descriptions in an era's words, and back."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from kerata.base.functions import MARK, is_function, write_function
@@ -65,13 +66,13 @@ class WordsOfThen(Words):
         """Calls that made a chain: standalone Keras counted one, as of a graph."""
         return int(self.era != "tfkeras2" and type(self.live.get(name)).__name__ == "Sequential")
 
-    def ends(self, plain: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
-        if isinstance(plain, list) and len(plain) == 3 and isinstance(plain[0], str):
-            return [[plain[0], plain[1] + self.calls_before(plain[0]), plain[2]]]
-        return super().ends(plain)
+    def end(self, plain: Sequence[Any]) -> list[Any]:
+        return [plain[0], plain[1] + self.calls_before(plain[0]), plain[2]]
 
-    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any]:
+    def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any] | dict[str, Any]:
         found = super().node(plain, node)
+        if isinstance(found, dict):
+            return found
         return [one[:3] for one in found] if self.era == "keras1" and not any(one[3] for one in found) else found
 
 

@@ -5,6 +5,7 @@ The same words must mean the same in all of them. What does not is refused, e.g.
 
 import inspect
 import json
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -345,10 +346,14 @@ class Words:
     def ends(self, plain: dict[str, Any] | list[Any]) -> dict[str, Any] | list[Any]:
         if isinstance(plain, dict):
             # A tensor by its name stands alone, as it does not in a list.
-            return {key: list(value) if is_end(value) else self.ends(value) for key, value in plain.items()}
+            return {key: self.end(value) if is_end(value) else self.ends(value) for key, value in plain.items()}
         if is_end(plain):
-            return [list(plain)]
+            return [self.end(plain)]
         return [end for one in plain for end in self.ends(one)]
+
+    def end(self, plain: Sequence[Any]) -> list[Any]:
+        """A tensor at which a graph begins or ends: the layer, which of its calls, and which of their outputs."""
+        return list(plain)
 
     # Training
 
@@ -434,9 +439,9 @@ def without_axis(loss: object) -> object:
     return loss
 
 
-def is_end(plain: dict[str, Any] | list[Any]) -> bool:
+def is_end(plain: object) -> TypeGuard[Sequence[Any]]:
     """Whether a description is that of one tensor, at which a graph begins or ends."""
-    return len(plain) == 3 and isinstance(plain, (list, tuple)) and isinstance(plain[0], str)
+    return isinstance(plain, (list, tuple)) and len(plain) == 3 and isinstance(plain[0], str)
 
 
 def is_tensor(value: object) -> TypeGuard[dict[str, Any]]:
