@@ -277,13 +277,21 @@ def test_operations_match_the_classes_of_keras():
 
     from kerata.saving.operations import FORMS
 
+    stars = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
     for form in FORMS.values():
         cls = getattr(importlib.import_module(form.module), form.class_name)
-        called = [p for p in inspect.signature(cls.call).parameters if p != "self"]
-        settings = {p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "name")}
+        theirs, ours = inspect.signature(cls.call).parameters, inspect.signature(form.function).parameters
+        called = [name for name, one in theirs.items() if name != "self" and one.kind not in stars]
+        taken = inspect.signature(cls.__init__).parameters
+        settings = {name for name, one in taken.items() if name not in ("self", "name") and one.kind not in stars}
         if form.called is not None:
             assert list(form.called) == called, form.name
-            assert set(form.arguments) - set(called) == settings, form.name
+            more = [any(one.kind == star for one in theirs.values()) for star in stars]
+            assert [form.takes_more, form.takes_names] == more, form.name
+            rest = {name for name, one in ours.items() if name not in called and one.kind not in stars}
+            # An argument that is deprecated may have no name of its own here.
+            assert rest | (settings & {"rms_scaling"}) == settings, form.name
 
 
 OPTIMIZERS = ["SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "Adadelta", "Adamax", "Nadam"]
