@@ -125,3 +125,28 @@ def test_what_a_folder_cannot_say_is_written_as_one_file(tmp_path):
     assert (tmp_path / "m").is_file()
     data = np.ones((2, 3), "float32")
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "m").predict(data), model.predict(data), rtol=1e-6)
+
+
+@keras.utils.register_keras_serializable("tests")
+class Scaled(keras.Model):
+    """A model of a program's own that learned statistics from data."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale, self.out = L.Normalization(), L.Dense(2)
+
+    def call(self, inputs):
+        wide, deep = inputs
+        return self.out(L.concatenate([self.scale(wide), deep]))
+
+
+@pytest.mark.parametrize("name", ["folder", "m.keras"])
+def test_statistics_of_a_model_of_ones_own(tmp_path, name):
+    model = Scaled()
+    model.compile("sgd", "mse")
+    x = [np.random.default_rng(n).normal(3, 2, (8, 3)).astype("float32") for n in range(2)]
+    model.scale.adapt(x[0])
+    model.fit(x, np.ones((8, 2)), epochs=1, verbose=0)
+    model.save(tmp_path / name)
+    loaded = keras.models.load_model(tmp_path / name)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kerata
-from kerata.base.crc32c import crc32c, mask
+from event_files import events, numbers, summaries
 from kerata.callbacks.events import EventWriter
 from kerata.saving.legacy.wire import read_fields
 
@@ -19,40 +19,6 @@ def make():
     model = kerata.Sequential([kerata.Input((3,)), kerata.layers.Dense(4, name="first"), kerata.layers.Dense(1, name="last")])
     model.compile(kerata.optimizers.SGD(0.25), "mse")
     return model
-
-
-def events(folder):
-    """The fields of each event in the files of a folder, checksums checked."""
-    found = []
-    for path in sorted(folder.glob("events.out.tfevents.*")):
-        data, place = path.read_bytes(), 0
-        while place < len(data):
-            (size,) = struct.unpack_from("<Q", data, place)
-            body = data[place + 12 : place + 12 + size]
-            assert struct.unpack_from("<I", data, place + 8)[0] == mask(crc32c(data[place : place + 8]))
-            assert struct.unpack_from("<I", data, place + 12 + size)[0] == mask(crc32c(body))
-            found.append({f.number: f.value for f in read_fields(body, "event")})
-            place += 16 + size
-    return found
-
-
-def summaries(folder):
-    """{name: [(step, fields of the value)]}."""
-    found = {}
-    for event in events(folder):
-        if 5 in event:
-            for one in read_fields(event[5], "summary"):
-                value = {f.number: f.value for f in read_fields(one.value, "value")}
-                found.setdefault(str(value[1], "utf-8"), []).append((event.get(2, 0), value))
-    return found
-
-
-def numbers(folder):
-    return {
-        name: [(step, struct.unpack("<f", struct.pack("<I", value[2]))[0]) for step, value in found if 2 in value]
-        for name, found in summaries(folder).items()
-        if 2 in found[0][1]
-    }
 
 
 def test_measures_of_epochs(tmp_path):

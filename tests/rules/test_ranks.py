@@ -71,7 +71,6 @@ HEAVY = {
     "simplejpeg",
     "h5py",
     "torch",
-    "tensorboardX",
     "tensorflow",
     "sklearn",
     "rich",

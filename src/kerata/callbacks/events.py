@@ -107,9 +107,15 @@ class EventWriter:
             shown = field(1, height) + field(2, width) + field(3, channels) + field(4, png(picture))
             self._summary(f"{name}/{place}" if len(pictures) > 1 else name, field(4, shown), step)
 
-    def text(self, name: str, data: str, step: int = 0) -> None:
-        """A text, which may be Markdown."""
-        self._summary(name, self._strings([data], "text"), step)
+    def text(self, name: str, data: str | Sequence[str], step: int = 0) -> None:
+        """A text, which may be Markdown, or several."""
+        self._summary(name, self._strings([data] if isinstance(data, str) else data, "text"), step)
+
+    def audio(self, name: str, data: bytes, rate: int, shape: tuple[int, int], step: int = 0) -> None:
+        """A sound: the bytes of a WAV file, samples a second, and the number of samples and of channels."""
+        speed = varint(1 << 3 | FLOAT) + struct.pack("<f", float(rate))
+        sound = speed + field(2, shape[1]) + field(3, shape[0]) + field(4, data) + field(5, "audio/wav")
+        self._summary(name, field(6, sound), step)
 
     def config(self, name: str, data: str, step: int = 0) -> None:
         """A model's description as JSON, of which TensorBoard draws the layers."""

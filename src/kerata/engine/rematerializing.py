@@ -99,7 +99,7 @@ def rematerialized(
     def run(arrays: list[Array]) -> tuple[Any, list[Array], list[Array], list[Array]]:
         nonlocal draws, changed, facts
         inner = Scope(own, arrays, outer.hypers, drawing.key, outer.valid)
-        inner.draws, inner.shapes_alone = drawing.draws, outer.shapes_alone
+        inner.draws = drawing.draws
         with inner:
             outputs = call(*args, **kwargs)
             facts = [noted(leaf, "logits") for leaf in jax.tree.leaves(outputs)]

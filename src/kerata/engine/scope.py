@@ -87,6 +87,10 @@ class Scope:
 
     def __enter__(self) -> "Scope":
         self.trace: object = state_of_trace()
+        outer = current_scope()
+        if outer is not None and outer.shapes_alone:
+            # So does nothing else come of what stands within.
+            self.shapes_alone, self.trial = True, outer.trial if self.trial is None else self.trial
         stack().append(self)
         return self
 
@@ -147,11 +151,10 @@ def unknown_size(array: object) -> int | None:
     """
     if not isinstance(array, Tracer):
         return None
-    for scope in reversed(stack()):
-        if scope.trial is not None:
-            scope.asked = True
-            return scope.trial
-    return None
+    trying = [scope for scope in stack() if scope.trial is not None]
+    for scope in trying:
+        scope.asked = True
+    return trying[-1].trial if trying else None
 
 
 def in_scope() -> bool:

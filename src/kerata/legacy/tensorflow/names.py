@@ -159,6 +159,7 @@ def root_names(era: str) -> dict[str, Any]:
         "matrix_square_root": TABLE["linalg.sqrtm"],
         "as_string": in_graphs("as_string", strings.TEXTS["as_string"]),
         **slices.NAMES,
+        "Summary": summary.Summary,
         "__version__": VERSIONS[era],
     }
 
@@ -206,6 +207,8 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "sparse": dict(sparse.NAMES),
         "ragged": {"constant": strings.ragged_constant},
         "summary": dict(summary.NAMES),
+        "summary.experimental": dict(summary.EXPERIMENTAL),
+        "compat.v1.summary": dict(summary.NAMES),
         "dtypes": {**dtypes(), "as_dtype": kinds.as_dtype, "cast": TABLE["cast"]},
     }
 
