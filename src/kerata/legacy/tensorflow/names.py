@@ -153,6 +153,7 @@ def root_names(era: str) -> dict[str, Any]:
         "band_part": TABLE["linalg.band_part"],
         "SparseTensor": sparse.SparseTensor,
         "sparse_tensor_to_dense": sparse.to_dense,
+        "sparse_tensor_dense_matmul": sparse.sparse_dense_matmul,
         "diag_part": TABLE["linalg.diag_part"],
         "eig": TABLE["linalg.eig"],
         "eigvals": TABLE["linalg.eigvals"],
