@@ -229,7 +229,9 @@ def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> object
         refusal: the kind of error for others.
     """
 
-    def join(*parts: np.ndarray) -> np.ndarray:
+    def join(*parts: Any) -> object:
+        if hasattr(parts[0], "stacked"):
+            return parts[0].stacked(parts)
         shapes = {part.shape for part in parts}
         if len(shapes) > 1:
             first, second = sorted(shapes, key=str)[:2]

@@ -91,7 +91,8 @@ class TextVectorization(HostLayer):
         super().__init__(name=name, **kwargs)
         for argument, value in (("sparse", sparse), ("ragged", ragged)):
             if value:
-                raise ValueError(message(self, f"{argument} tensors are not supported", {argument: value}))
+                fix = f"Leave `{argument}` out: shorter texts are filled up with 0, which Embedding(..., mask_zero=True) skips"
+                raise ValueError(message(self, f"{argument} tensors are not supported", {argument: value}, fix))
         if standardize is not None and not callable(standardize):
             check_choice(self, "standardize", standardize, tuple(STANDARDS))
         if split is not None and not callable(split):

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerata.data.elements import is_dataset, map_leaves, rebuild
 from kerata.legacy.tensorflow.calls import convert
+from kerata.legacy.tensorflow.sparse import SparseTensor
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import Ints, TensorShape, as_dtype, string
 
@@ -41,6 +42,36 @@ class TensorSpec:
         return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}, name={self.name!r})"
 
 
+class SparseTensorSpec(TensorSpec):
+    """The shape and type of a sparse tensor."""
+
+    def batched(self, count: int | None) -> "SparseTensorSpec":
+        return SparseTensorSpec((count, *self.shape), self.dtype)
+
+    def __repr__(self) -> str:
+        return f"SparseTensorSpec({self.shape!r}, {self.dtype!r})"
+
+
+class RaggedTensorSpec(TensorSpec):
+    """The shape and type of rows of different lengths.
+
+    Args:
+        shape: sizes, `None` where rows differ.
+        dtype: the type.
+        ragged_rank, row_splits_dtype: taken as they are.
+    """
+
+    def __init__(
+        self, shape: Ints, dtype: object = "float32", ragged_rank: int | None = None, row_splits_dtype: object = "int64"
+    ):
+        super().__init__(shape, dtype)
+        self.ragged_rank = self.shape.rank - 1 if ragged_rank is None and self.shape.rank else ragged_rank
+        self.row_splits_dtype = as_dtype(row_splits_dtype)
+
+    def __repr__(self) -> str:
+        return f"RaggedTensorSpec({self.shape!r}, {self.dtype!r}, {self.ragged_rank}, {self.row_splits_dtype!r})"
+
+
 class DatasetSpec:
     """What the elements of a data set within a data set are."""
 
@@ -59,7 +90,7 @@ def as_element(value: object) -> object:
         return {key: as_element(one) for key, one in value.items()}
     if isinstance(value, tuple):
         return rebuild(value, [as_element(one) for one in value])
-    if hasattr(value, "is_ragged"):
+    if hasattr(value, "is_ragged") or isinstance(value, SparseTensor):
         return value
     return typed_array(convert(value))
 
@@ -92,6 +123,8 @@ def spec_of(element: object) -> object:
     def spec(one: Any) -> object:
         if is_dataset(one):
             return DatasetSpec(one.element_spec)
+        if isinstance(one, SparseTensor):
+            return SparseTensorSpec(one.shape, one.dtype)
         return TensorSpec(one.shape, getattr(one, "dtype", None))
 
     return map_leaves(spec, element)

@@ -16,6 +16,7 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.io import path_of, records_of
 from kerata.legacy.tensorflow.sparse import SparseTensor, of_rows
+from kerata.legacy.tensorflow.strings import Ragged
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import as_dtype, float32, int64, string
 from kerata.saving.legacy.wire import Field, bytes_of, field, number_of, read_fields, read_varint, signed, text_of, varint
@@ -208,7 +209,15 @@ class VarLenFeature(NamedTuple):
     dtype: object
 
 
-Wanted = FixedLenFeature | FixedLenSequenceFeature | VarLenFeature
+class RaggedFeature(NamedTuple):
+    """A feature of any number of numbers: a row of a ragged tensor."""
+
+    dtype: object
+    value_key: str | None = None
+    partitions: tuple[object, ...] = ()
+
+
+Wanted = FixedLenFeature | FixedLenSequenceFeature | VarLenFeature | RaggedFeature
 
 
 def parse_single_example(
@@ -216,6 +225,16 @@ def parse_single_example(
 ) -> dict[str, Any]:
     """The tensors of a record, by name."""
     (record,) = read_records([bytes_of_text(serialized)], features)
+    return of_one(record, features)
+
+
+def read_record(held: Mapping[str, Feature], features: Mapping[str, Wanted]) -> dict[str, Any]:
+    """The tensors of features by name."""
+    check_kinds(features)
+    return of_one({key: read_value(key, wanted, held.get(key)) for key, wanted in features.items()}, features)
+
+
+def of_one(record: dict[str, np.ndarray], features: Mapping[str, Wanted]) -> dict[str, Any]:
     found = {key: gathered([record[key]], wanted) for key, wanted in features.items()}
     return {key: without_rows(one) if isinstance(one, SparseTensor) else one[0] for key, one in found.items()}
 
@@ -235,10 +254,7 @@ def parse_example(
 
 def read_records(texts: Iterable[bytes], features: Mapping[str, Wanted]) -> list[dict[str, np.ndarray]]:
     """Of each record the arrays of the features that are asked for."""
-    for key, wanted in features.items():
-        if not isinstance(wanted, (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature)):
-            fix = "Use tf.io.FixedLenFeature, FixedLenSequenceFeature or VarLenFeature"
-            raise NotImplementedError(message("tf.io.parse_example", "such a feature is not there", {key: wanted}, fix))
+    check_kinds(features)
     found = []
     for data in texts:
         try:
@@ -249,9 +265,21 @@ def read_records(texts: Iterable[bytes], features: Mapping[str, Wanted]) -> list
     return found
 
 
-def gathered(rows: list[np.ndarray], wanted: Wanted) -> Tensor | SparseTensor:
+def check_kinds(features: Mapping[str, Wanted]) -> None:
+    for key, wanted in features.items():
+        if not isinstance(wanted, (FixedLenFeature, FixedLenSequenceFeature, VarLenFeature, RaggedFeature)):
+            fix = "Use tf.io.FixedLenFeature, FixedLenSequenceFeature, VarLenFeature or RaggedFeature"
+            raise NotImplementedError(message("tf.io.parse_example", "such a feature is not there", {key: wanted}, fix))
+        if isinstance(wanted, RaggedFeature) and (wanted.partitions or wanted.value_key not in (None, key)):
+            expected = "a RaggedFeature has no `partitions` here, and the name of its values"
+            raise NotImplementedError(message("tf.io.parse_example", expected, {key: wanted}, "Use VarLenFeature"))
+
+
+def gathered(rows: list[np.ndarray], wanted: Wanted) -> Tensor | SparseTensor | Ragged:
     """The values of a feature in some records, as one tensor."""
     kind = as_dtype(wanted.dtype)
+    if isinstance(wanted, RaggedFeature):
+        return Ragged([Tensor(row, kind) for row in rows], kind)
     if isinstance(wanted, VarLenFeature):
         return of_rows(rows, kind)
     if isinstance(wanted, FixedLenSequenceFeature):
@@ -276,7 +304,7 @@ def read_value(key: str, wanted: Wanted, feature: Feature | None) -> np.ndarray:
         raise InvalidArgumentError(f"Key: {key}. Data types don't match. Expected type: {dtype.name}, got {values.dtype.name}")
     array = np.empty(0 if values is None else len(values.value), dtype.dtype)
     array[:] = [] if values is None else values.value
-    if isinstance(wanted, VarLenFeature):
+    if isinstance(wanted, (VarLenFeature, RaggedFeature)):
         return array
     shape = shape_of(wanted)
     size = int(np.prod(shape))
@@ -412,6 +440,7 @@ READING: dict[str, Any] = {
     "FixedLenFeature": FixedLenFeature,
     "FixedLenSequenceFeature": FixedLenSequenceFeature,
     "VarLenFeature": VarLenFeature,
+    "RaggedFeature": RaggedFeature,
     "parse_single_example": parse_single_example,
     "parse_example": parse_example,
     "TFRecordWriter": TFRecordWriter,

@@ -30,6 +30,7 @@ from kerata.legacy.tensorflow import (
     protos,
     records,
     rows,
+    sequences,
     sessions,
     sets,
     signals,
@@ -141,6 +142,8 @@ def root_names(era: str) -> dict[str, Any]:
         **sessions.NAMES,
         **{f"{name}_initializer": getattr(initializers, kind) for name, kind in INITIAL.items()},
         "RaggedTensor": strings.Ragged,
+        "RaggedTensorSpec": elements.RaggedTensorSpec,
+        "SparseTensorSpec": elements.SparseTensorSpec,
         "read_file": io.read_file,
         "decode_csv": tables.decode_csv,
         "decode_raw": io.decode_raw,
@@ -188,7 +191,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
             "CheckpointManager": checkpoints.CheckpointManager,
             "latest_checkpoint": checkpoints.latest_checkpoint,
             "ExponentialMovingAverage": slices.ExponentialMovingAverage,
-            **{kind.__name__: kind for kind in examples.KINDS},
+            **{kind.__name__: kind for kind in (*examples.KINDS, *sequences.KINDS)},
         },
         "image": {
             **likeness.PICTURES,
@@ -366,6 +369,7 @@ def reading_names() -> dict[str, Any]:
     return {
         **io.PARTS,
         **examples.READING,
+        **sequences.READING,
         "decode_csv": tables.decode_csv,
         "serialize_tensor": protos.serialize_tensor,
         "parse_tensor": protos.parse_tensor,

@@ -52,6 +52,12 @@ class SparseTensor:
         """The same places with other entries."""
         return SparseTensor(self.indices, values, self.dense_shape)
 
+    @staticmethod
+    def stacked(parts: Sequence["SparseTensor"]) -> "SparseTensor":
+        """Sparse tensors as one with an axis that counts them: what data sets make of a batch."""
+        sizes = np.max([part.dense_shape.numpy() for part in parts], 0)
+        return concat(0, [expand_dims(SparseTensor(part.indices, part.values, sizes), 0) for part in parts])
+
     def _beside(self, other: object) -> Any:
         """The entries of a dense tensor, or of one that is stretched to this shape, in these places."""
         dense = convert(other, self.dtype)

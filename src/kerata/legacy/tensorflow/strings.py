@@ -188,6 +188,16 @@ class Ragged:
             counts = (held.shape[1] - np.cumprod(filled[:, ::-1], axis=1).sum(1)).tolist()
         return cls([held[place, :count] for place, count in enumerate(counts)], held.dtype)
 
+    @classmethod
+    def from_sparse(cls, st_input: Any, name: str | None = None, row_splits_dtype: object = None) -> "Ragged":
+        """The entries of each row of a sparse matrix, which stand side by side there from its begin on."""
+        places, held, count = st_input.indices.numpy(), st_input.values, int(st_input.dense_shape.numpy()[0])
+        columns = [places[places[:, 0] == row, 1].tolist() for row in range(count)]
+        if any(found != list(range(len(found))) for found in columns):
+            raise InvalidArgumentError("SparseTensor is not right-ragged")
+        order = np.argsort(places[:, 0], kind="stable")
+        return cls.from_row_lengths(Tensor(held.numpy()[order], held.dtype), [len(found) for found in columns])
+
     def row_lengths(self) -> Tensor:
         return Tensor(np.array([len(row) for row in self._rows], np.int64))
 
