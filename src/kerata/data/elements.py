@@ -229,9 +229,10 @@ def stack(group: Sequence[Any], refusal: type[Exception] = ValueError) -> object
         refusal: the kind of error for others.
     """
 
-    def join(*parts: Any) -> object:
-        if hasattr(parts[0], "stacked"):
-            return parts[0].stacked(parts)
+    def join(*parts: np.ndarray) -> object:
+        if stacked := getattr(parts[0], "stacked", None):
+            # No array: it says itself what many are.
+            return stacked(parts)
         shapes = {part.shape for part in parts}
         if len(shapes) > 1:
             first, second = sorted(shapes, key=str)[:2]

@@ -58,7 +58,7 @@ class SparseTensor:
         sizes = np.max([part.dense_shape.numpy() for part in parts], 0)
         return concat(0, [expand_dims(SparseTensor(part.indices, part.values, sizes), 0) for part in parts])
 
-    def _beside(self, other: object) -> Any:
+    def _beside(self, other: object) -> Tensor:
         """The entries of a dense tensor, or of one that is stretched to this shape, in these places."""
         dense = convert(other, self.dtype)
         if not dense.ndim:
@@ -118,7 +118,7 @@ def from_dense(tensor: object, name: str | None = None) -> SparseTensor:
 
 def sparse_dense_matmul(
     sp_a: object, b: object, adjoint_a: bool = False, adjoint_b: bool = False, name: str | None = None
-) -> Any:
+) -> Tensor:
     """The product of a sparse and a dense matrix, either of them first."""
     if isinstance(b, SparseTensor):
         # (a b)' = b' a'
@@ -186,7 +186,7 @@ def concat(axis: int, sp_inputs: Sequence[SparseTensor], name: str | None = None
     return in_order(np.concatenate(indices), TABLE["concat"]([part.values for part in parts], 0), sizes)
 
 
-def add(a: object, b: object) -> Any:
+def add(a: object, b: object) -> Tensor | SparseTensor:
     """The sum: sparse of two sparse tensors, else dense."""
     if not isinstance(a, SparseTensor) or not isinstance(b, SparseTensor):
         first, second = (to_dense(one, validate_indices=False) if isinstance(one, SparseTensor) else one for one in (a, b))
@@ -200,7 +200,7 @@ def add(a: object, b: object) -> Any:
 
 def reduce_sum(
     sp_input: object, axis: int | Sequence[int] | None = None, keepdims: bool = False, name: str | None = None
-) -> Any:
+) -> Tensor:
     """The sum along axes, as a dense tensor."""
     sparse = of_sparse("reduce_sum", sp_input)
     return TABLE["reduce_sum"](to_dense(sparse, validate_indices=False), axis, keepdims)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -99,6 +99,14 @@ def objects(values: list[Any]) -> np.ndarray:
     return found
 
 
+class Entries(Protocol):
+    """A sparse tensor."""
+
+    indices: Tensor
+    values: Tensor
+    dense_shape: Tensor
+
+
 class Ragged:
     """Rows of different lengths, such as the words of several texts.
 
@@ -189,7 +197,7 @@ class Ragged:
         return cls([held[place, :count] for place, count in enumerate(counts)], held.dtype)
 
     @classmethod
-    def from_sparse(cls, st_input: Any, name: str | None = None, row_splits_dtype: object = None) -> "Ragged":
+    def from_sparse(cls, st_input: Entries, name: str | None = None, row_splits_dtype: object = None) -> "Ragged":
         """The entries of each row of a sparse matrix, which stand side by side there from its begin on."""
         places, held, count = st_input.indices.numpy(), st_input.values, int(st_input.dense_shape.numpy()[0])
         columns = [places[places[:, 0] == row, 1].tolist() for row in range(count)]

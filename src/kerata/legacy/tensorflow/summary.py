@@ -40,7 +40,7 @@ class Writer:
     @contextlib.contextmanager
     def as_default(self, step: Step = None) -> Iterator["Writer"]:
         """Within the block numbers go to this writer; they are of this step where they say none."""
-        with Within(_local, writer=self, step=_local_of("step") if step is None else step):
+        with Within(_local, writer=self, step=get_step() if step is None else step):
             try:
                 yield self
             finally:
@@ -97,9 +97,9 @@ class Value:
 
 
 class Values(list[Value]):
-    def add(self, **given: Any) -> Value:
+    def add(self, tag: str = "", simple_value: float = 0.0) -> Value:
         """One more, which is filled in by those who asked for it."""
-        self.append(Value(**given))
+        self.append(Value(tag, simple_value))
         return self[-1]
 
 
@@ -112,15 +112,21 @@ class Summary:
         self.value = Values(value)
 
 
-def _local_of(name: str) -> Any:
-    return getattr(_local, name, None)
+def current_writer() -> Writer | None:
+    """The writer of the block."""
+    return getattr(_local, "writer", None)
+
+
+def get_step() -> Step:
+    """The step of what says none."""
+    return getattr(_local, "step", None)
 
 
 def is_recording() -> bool:
     """Whether what is written now is written anywhere."""
-    condition = _local_of("condition")
+    condition: Condition | None = getattr(_local, "condition", None)
     wanted = True if condition is None else condition() if callable(condition) else condition
-    return _local_of("writer") is not None and bool(np.asarray(convert(wanted).numpy()))
+    return current_writer() is not None and bool(np.asarray(convert(wanted).numpy()))
 
 
 def record_if(condition: Condition) -> Within:
@@ -131,13 +137,14 @@ def record_if(condition: Condition) -> Within:
 def events_of(name: str, step: Step) -> tuple[EventWriter, int] | None:
     """Where something is written, and its step; `None` where nothing is."""
     needs_python("tf.summary")
-    if not is_recording() or _local.writer.events is None:
+    writer = current_writer()
+    if writer is None or writer.events is None or not is_recording():
         return None
-    found = _local_of("step") if step is None else step
+    found = get_step() if step is None else step
     if found is None:
         fix = "Give step=, or say tf.summary.experimental.set_step(step) before"
         raise ValueError(message("tf.summary", "No step set", {"name": name}, fix))
-    return _local.writer.events, int(found)
+    return writer.events, int(found)
 
 
 def numbers_of(data: object) -> np.ndarray:
@@ -195,11 +202,6 @@ def audio(
     return found is not None
 
 
-def get_step() -> object:
-    """The step of what says none."""
-    return _local_of("step")
-
-
 def set_step(step: Step) -> None:
     """From now on what says no step is of this one."""
     _local.step = step
@@ -207,7 +209,7 @@ def set_step(step: Step) -> None:
 
 def flush(writer: Writer | None = None) -> None:
     """Writes out what a writer has been given, that of the block where none is named."""
-    found = _local_of("writer") if writer is None else writer
+    found = current_writer() if writer is None else writer
     if found is not None:
         found.flush()
 
