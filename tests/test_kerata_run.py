@@ -229,6 +229,13 @@ def test_a_notebook(tmp_path):
     assert "run as keras1, as --dialect says" in said
 
 
+TAPE = """
+import tensorflow as tf
+import keras
+class M(keras.Model):
+    def train_step(self, data):
+        with tf.GradientTape() as tape: loss = self(data)
+"""
 ERAS = [
     ("import keras\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
     ("from keras.layers import Convolution2D\nConvolution2D(20, 4, 4)", "keras1"),
@@ -303,6 +310,26 @@ ERAS = [
     ("import tensorflow as tf\nkeras = tf.keras\nkeras.layers.Dense(3)", "tfkeras2"),
     ("import keras\nimport numpy as np\nx = keras.ops.zeros(3)\nmodel.fit(x, epochs=3)", "keras3"),
     ("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras", "keras3"),
+    # What came after Keras 2.3, without a word that only one later era has.
+    ("import keras\nx = keras.layers.MultiHeadAttention(2, 8)(x, x)\nmodel.fit(x, y, epochs=3)", "keras3"),
+    ("from keras import layers as L\nL.Rescaling(1 / 255)", "keras3"),
+    ("import keras\nmodel.compile(keras.optimizers.AdamW(1e-3))\nmodel.fit(x, y, epochs=3)", "keras3"),
+    ("from keras.utils import PyDataset\nmodel.fit(x, y, epochs=3)", "keras3"),
+    ("import keras\nkeras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])", "keras3"),
+    ("import keras\nmodel.save('folder/model.keras')\nmodel.fit(x, y, epochs=3)", "keras3"),
+    ("import keras\nos.path.expanduser('~/.keras')\nmodel.fit(x, y, epochs=3)", "keras2"),
+    (
+        "try:\n    from keras.layers import LayerNormalization\nexcept ImportError:\n    from other import LayerNormalization\n"
+        "import keras\nmodel.fit(x, y, epochs=3)",
+        "keras2",
+    ),
+    ("import keras\nclass Gan:\n    def train_step(self, x): pass\nmodel.fit(x, y, epochs=3)", "keras2"),
+    ("import jax\nimport keras\nclass M(keras.Model):\n    def train_step(self, state, data): pass", "keras3"),
+    # A step with a tape is one of tf.keras, whatever else is said, unless it asks for what only Keras 3 has.
+    (TAPE, "tfkeras2"),
+    ("import os\nos.environ['KERAS_BACKEND'] = 'tensorflow'\n" + TAPE, "tfkeras2"),
+    (TAPE + "keras.ops.mean(x)\n", "keras3"),
+    ("import keras\nkeras.layers.MultiHeadAttention(2, 8)\nkeras.preprocessing.text.Tokenizer()", "tfkeras2"),
 ]
 
 

@@ -4,6 +4,8 @@ import ast
 import re
 from typing import NamedTuple
 
+from kerata.legacy.later import era_of_later
+
 SPOKEN = {
     "keras1": "Keras 1",
     "keras2": "Keras 2",
@@ -183,13 +185,29 @@ def find_era(source: str) -> Finding:
         since = [word for word in SINCE_2 if word in found] if era in ("keras1", "keras2") else []
         if era == "keras1" and since:
             continue
+        if era == "keras2" and not through_tf and (later := later_of(source)):
+            return later
         if era == "keras2" and not through_tf and (before := before_2_3(source)):
             return Finding("keras22", (before,))
         evidence += [word for word in since if word.strip("=") not in evidence]
+        if era == "keras3" and evidence and "GradientTape" in found and (later := later_of(source)) and later.era != era:
+            return later
         if evidence:
             strong = sorted(evidence, key=lambda word: (word in WEAK, found[word]))
             return Finding(era, tuple(f"`{word}` in line {found[word]}" for word in strong))
-    return Finding("keras2" if ours and not through_tf else "tfkeras2", ())
+    if ours and not through_tf:
+        return later_of(source) or Finding("keras2", ())
+    return Finding("tfkeras2", ())
+
+
+def later_of(source: str) -> Finding | None:
+    """The era of a program that asks for what Keras 2.3 had not.
+
+    >>> later_of("import keras; keras.layers.Rescaling(1 / 255)").sentence()
+    'Keras 3, by `keras.layers.Rescaling` in line 1'
+    """
+    era, evidence = era_of_later(source)
+    return Finding(era, tuple(f"`{name}` in line {line}" for name, line in evidence)) if era else None
 
 
 def before_2_3(source: str) -> str:
