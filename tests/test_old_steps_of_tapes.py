@@ -151,3 +151,27 @@ def test_sizes_may_be_computed_as_floats(shape):
     inputs = keras.Input(shape)
     model = keras.Model(inputs, Grid()(inputs))
     np.testing.assert_allclose(model.predict(np.ones((2, 6, 6, 3)), verbose=0), [135.0, 135.0])
+
+
+def test_measures_of_compile_that_a_step_without_targets_tells():
+    class Masked(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(3, kernel_initializer="ones")
+            self.dense.build((None, 3))
+
+        def train_step(self, x):
+            with tf.GradientTape() as tape:
+                found = self.dense(x)
+                loss = self.compute_loss(y=x, y_pred=found)
+            weights = self.dense.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            for metric in self.metrics[1:]:
+                metric.update_state(x, found)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    model = Masked()
+    model.compile("sgd", "mse", metrics=["mae"])
+    x = np.arange(12, dtype="float32").reshape(4, 3) / 12
+    # Of each row it is the sum of the two others, three times.
+    assert model.fit(x, verbose=0).history["mae"] == pytest.approx([2 / 3 * x.sum(1).mean()])

@@ -172,6 +172,9 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
         made.renew(output_names_of(model))
     check_indices(model, given[0], method)
     build_objective(model, made, given, y, outputs)
+    if made.measures.is_given and not made.measures.built and model.__built_by_step__(batch, method):
+        # Only the step knows what it measures: the batch holds no targets.
+        made.track_parts()
     return outputs
 
 
