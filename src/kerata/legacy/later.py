@@ -1,6 +1,7 @@
 """What a program asks of Keras that came after 2.3: words of which no era has a list, since the modules of the eras say it."""
 
 import ast
+import collections
 import re
 import types
 from collections.abc import Iterator
@@ -73,16 +74,20 @@ def names_asked(tree: ast.AST) -> Iterator[tuple[str, int]]:
     inner = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     for node in nodes:
         if isinstance(node, ast.Attribute) and id(node) not in inner:
-            root, _, rest = ast.unparse(node).partition(".")
-            if root in full:
-                yield f"{full[root]}.{rest}", node.lineno
+            parts: list[str] = []
+            value: ast.expr = node
+            while isinstance(value, ast.Attribute):
+                parts.append(value.attr)
+                value = value.value
+            if isinstance(value, ast.Name) and value.id in full:
+                yield ".".join([full[value.id], *reversed(parts)]), node.lineno
 
 
 def certain(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes but those within `try`, from the outside in."""
-    waiting = [tree]
+    waiting = collections.deque([tree])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         yield node
         waiting += [] if isinstance(node, ast.Try) else list(ast.iter_child_nodes(node))
 
