@@ -505,3 +505,96 @@ def test_reductions_are_written_by_name():
     text = "import tensorflow as tf\nbce = tf.keras.losses.BinaryCrossentropy(reduction=tf.keras.losses.Reduction.NONE)\n"
     done = upgrade(text)
     assert done.source == 'import kerata as keras\nbce = keras.losses.BinaryCrossentropy(reduction="none")\n' and not done.notes
+
+
+def test_names_behind_a_star_are_those_that_a_program_takes():
+    old = """\
+from keras.models import *
+from keras.layers import *
+from keras.optimizers import *
+from keras.layers import Dense as D
+from keras.metrics import *
+
+
+class Flatten:
+    pass
+
+
+model = Model(Input((4,)), merge([a, b], mode="concat"))
+model.compile(Adam(lr=1e-4), Flatten())
+"""
+    new = """\
+from kerata.models import Model
+from kerata.layers import Dense as D, Input, concatenate
+from kerata.optimizers import Adam
+from keras.metrics import *
+
+
+class Flatten:
+    pass
+
+
+model = Model(Input((4,)), concatenate([a, b]))
+model.compile(Adam(learning_rate=1e-4, epsilon=1e-08), Flatten())
+"""
+    done = upgrade(old, "keras1")
+    assert done.source == new
+    assert done.notes == [(5, "`import *` is left as it is: name what is imported")]
+
+
+def test_what_is_needed_is_imported_where_the_last_import_joins_another_one():
+    old = "from keras.layers import Dense\nfrom keras.layers import LSTM\nx = Dense(3, init='he_normal')\n"
+    assert lines(old, "keras1")[:2] == ["from kerata.layers import LSTM, Dense", "import kerata as keras"]
+
+
+def test_arguments_of_callbacks_are_left_out_renamed_or_named():
+    old = """\
+from keras.callbacks import ModelCheckpoint, ReduceLROnPlateau, TensorBoard
+a = TensorBoard("logs", histogram_freq=1, batch_size=32, write_grads=True)
+b = ReduceLROnPlateau(epsilon=1e-3, patience=2)
+c = ModelCheckpoint("a.keras", period=5)
+"""
+    done = upgrade(old, "keras2")
+    assert done.source.splitlines()[1:3] == [
+        'a = TensorBoard("logs", histogram_freq=1)',
+        "b = ReduceLROnPlateau(min_delta=1e-3, patience=2)",
+    ]
+    assert done.notes == [
+        (4, "`ModelCheckpoint` has no `period` today: save_freq=, which counts batches, or a callback of your own")
+    ]
+
+
+def test_words_that_an_embedding_left_out_are_named():
+    text = "from keras.layers import Embedding\nEmbedding(9, 4, dropout=0.)\nEmbedding(9, 4, dropout=0.2)\n"
+    done = upgrade(text, "keras1")
+    assert "dropout" not in done.source and [line for line, _ in done.notes] == [3]
+
+
+@pytest.mark.parametrize("era", ["keras1", "keras2", "tfkeras2"])
+def test_measures_of_ones_own_that_hear_another_shape_are_named(era):
+    module = "tensorflow.keras" if era == "tfkeras2" else "keras"
+    old = f"""\
+from {module} import backend as K
+def f1(y_true, y_pred):
+    return K.sum(y_true * y_pred)
+def dice(y_true, y_pred):
+    return K.sum(K.flatten(y_true) * K.flatten(y_pred))
+model.compile("adam", "binary_crossentropy", metrics=[f1, "accuracy"])
+model.compile("adam", "binary_crossentropy", metrics=[dice])
+model.compile("adam", loss="categorical_crossentropy", metrics=[f1])
+"""
+    notes = upgrade(old, era).notes
+    assert [(line, text[:44]) for line, text in notes] == [(6, "targets of shape (samples,) came to `f1` as ")]
+
+
+def test_layers_that_are_found_by_a_counted_name_are_named():
+    old = """\
+from keras.layers import Dense
+Dense(4, name="dense_7")
+model.get_layer("dense_7")
+model.get_layer(name="conv2d_1")
+model.get_layer("attention")
+model._make_predict_function()
+"""
+    assert [line for line, _ in upgrade(old, "keras2").notes] == [4, 6]
+    assert [line for line, _ in upgrade(old, "tfkeras2").notes] == [6]

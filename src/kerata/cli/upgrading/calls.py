@@ -66,6 +66,9 @@ class Call:
             return
         if argument.old == "weights":
             self.notes.append("`weights=` sets the weights of the layer: call set_weights() once it is built")
+        elif argument.old == "dropout" and self.row.name == "Embedding":
+            if literal(ast.parse(text, mode="eval").body) != 0:
+                self.notes.append("`dropout=` of an Embedding left out words, each wherever it stood: it needs kerata run")
         elif argument.place is not None:
             places.setdefault(argument.new, {})[argument.place] = text
         elif argument.new:

@@ -115,9 +115,12 @@ class Modules:
         ]
         if lines and places:
             last = self._before_use(sorted(places, key=lambda node: node.lineno))
-            end = self.source.span(last)[1]
+            begin, end = self.source.span(last)
             indent = " " * last.col_offset
-            self.source.put(end, end, "".join(f"\n{indent}{line}" for line in lines))
+            # An import that stands further up by now took its line with it.
+            gone = self.source.changed(begin, end + 1) == ""
+            text = "".join(f"{indent}{line}\n" if gone else f"\n{indent}{line}" for line in lines)
+            self.source.put(end + gone, end + gone, text)
 
     def _comes_late(self, name: str, places: list[ast.stmt]) -> bool:
         """Whether all imports that bring a name stand behind what may need it, or within functions."""

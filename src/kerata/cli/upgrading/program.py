@@ -11,6 +11,7 @@ from kerata.cli.upgrading.edits import Source
 from kerata.cli.upgrading.hearing import tell
 from kerata.cli.upgrading.modules import Modules
 from kerata.cli.upgrading.names import Names, Thing
+from kerata.cli.upgrading.stars import name_stars
 from kerata.cli.upgrading.sums import told
 from kerata.dialects import Row, find_function, find_row
 from kerata.legacy.backends import OWN
@@ -39,6 +40,13 @@ BY_HAND = {
     "reset_states": "reset_state() of the layers that keep states",
     "get_output_at": "keep what each call of the layer gave",
     "get_input_at": "keep what each call of the layer was given",
+    **dict.fromkeys(("_make_predict_function", "_make_train_function", "_make_test_function"), "it is not needed"),
+}
+# Arguments of callbacks -> their name of today, "" where they mean nothing, or what to write.
+CALLBACKS = {
+    "TensorBoard": dict.fromkeys(("batch_size", "write_grads", "embeddings_layer_names", "embeddings_data"), ""),
+    "ReduceLROnPlateau": {"epsilon": "min_delta"},
+    "ModelCheckpoint": {"period": "save_freq=, which counts batches, or a callback of your own"},
 }
 # What a model was given beside `compile`, and a layer is still.
 ADDED = {
@@ -98,6 +106,7 @@ class Upgrader:
     def __init__(self, text: str, era: str):
         self.era = era
         self.source = Source(text)
+        name_stars(self.source.tree, era)
         self.names = Names(self.source.tree, era)
         self.modules = Modules(self.source, self.names)
         self.notes: list[tuple[int, str]] = []
@@ -224,6 +233,8 @@ class Upgrader:
         if thing.name == "ModelCheckpoint":
             alone = any(k.arg == "save_weights_only" and not is_constant(k.value, False) for k in node.keywords)
             self._check_file(node, ".weights.h5" if alone else ".keras")
+        if thing.kind == "callbacks":
+            self._callback(node, thing.name)
         row = row_of(self.era, thing.kind, thing.name)
         if row is None or row.arguments is None:
             self._respell(node, thing)
@@ -260,6 +271,26 @@ class Upgrader:
             elif keyword.arg in known and keyword.arg not in names:
                 self.note(node, f"`{thing.name}` has no `{keyword.arg}` today: it takes {', '.join(names)}")
 
+    def _callback(self, node: ast.Call, name: str) -> None:
+        """Leaves out arguments that mean nothing today, and renames or notes others."""
+        told, there = CALLBACKS.get(name, {}), getattr(kerata.callbacks, name, None)
+        known = inspect.signature(there).parameters if there is not None else {}
+        dropped = []
+        for keyword in node.keywords:
+            today = told.get(keyword.arg or "")
+            if today is None or keyword.arg in known:
+                continue
+            if today == "":
+                dropped.append(keyword)
+            elif today in known:
+                begin = self.source.span(keyword)[0]
+                self.source.put(begin, begin + len(str(keyword.arg)), today)
+            else:
+                self.note(node, f"`{name}` has no `{keyword.arg}` today: {today}")
+        if dropped:
+            kept = [part for part in (*node.args, *node.keywords) if part not in dropped]
+            self._put_arguments(node, [self.source.of_changed(part) for part in kept])
+
     def _check_file(self, node: ast.Call, ending: str) -> None:
         """Notes a name of a file, given as it is or as a variable, whose ending today means another form."""
         given = next((one.value for one in node.keywords if one.arg == "filepath"), node.args[0] if node.args else None)
@@ -276,8 +307,10 @@ class Upgrader:
         arguments = call.rewritten()
         for text in call.notes:
             self.note(node, text)
-        if arguments is None:
-            return
+        if arguments is not None:
+            self._put_arguments(node, arguments)
+
+    def _put_arguments(self, node: ast.Call, arguments: list[str]) -> None:
         if any(f"keras.{room}." in argument for argument in arguments for room in ("initializers", "regularizers")):
             self.modules.needed.setdefault(None, set()).add("keras")  # type: ignore[arg-type]
         old = [self.source.of_changed(part) for part in (*node.args, *node.keywords)]

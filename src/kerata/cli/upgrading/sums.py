@@ -1,6 +1,7 @@
 """What a program computes otherwise under today's names, and no name says: it is named with its line."""
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -29,6 +30,12 @@ SETTLED = (
     "`{0}` was trained as it was compiled, before it is frozen here; today it learns nothing from here on. "
     "Set {0}.trainable = True before its {1}, and False after it, or take kerata run"
 )
+FLAT = (
+    "targets of shape (samples,) came to `{0}` as (samples, 1); today they come as they are, and outputs of (samples, 1) meet "
+    "each of them: give y.reshape(-1, 1), or take kerata run"
+)
+RESHAPING = ("flatten", "reshape", "squeeze", "expand_dims", "batch_flatten")
+COUNTED = "names of layers are counted from another number today: name the layer (`name={0!r}`), or take kerata run"
 TRAINING = ("fit", "fit_generator", "train_on_batch")
 TAKING_WEIGHTS = ("fit", "train_on_batch", "evaluate", "test_on_batch", "compile")
 
@@ -37,6 +44,7 @@ def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
     """(line, what is computed otherwise today) for all that a program has of it; of `tf.keras` what is frozen late."""
     era = names.era
     yield from settled(tree)
+    yield from flat(tree)
     if era not in FROZEN:
         return
     if normalizes(tree, names):
@@ -44,6 +52,10 @@ def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     stepwise = any(is_true(call, "return_sequences") or last_name(call.func) in STEPWISE for call in calls)
     for call in calls:
+        name = next((one.value for one in values_of(call) if isinstance(one, ast.Constant)), None)
+        counted = last_name(call.func) == "get_layer" and re.fullmatch(r"[a-z0-9_]+_\d+", str(name))
+        if counted and not any(is_named(other, name) for other in calls):
+            yield call.lineno, COUNTED.format(name)
         if era == "keras2" and stepwise and (is_true(call, "mask_zero") or thing_name(call, names) == "Masking"):
             yield call.lineno, MASKED
         if era != "keras2" and last_name(call.func) in TAKING_WEIGHTS and weighs(call):
@@ -53,6 +65,33 @@ def told(tree: ast.AST, names: Names) -> Iterator[tuple[int, str]]:
                 yield call.lineno, ENLARGED
             elif last_name(call.func) == "resize_images":
                 yield call.lineno, RESIZED
+
+
+def flat(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Measures of a program's own that compare targets and outputs, which it may be given in two shapes."""
+    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or last_name(call.func) != "compile":
+            continue
+        given = {one.arg: one.value for one in call.keywords}
+        loss = given.get("loss", ast.Constant(None))
+        if "metrics" not in given or (isinstance(loss, ast.Constant) and loss.value == "categorical_crossentropy"):
+            continue
+        for name in (one.id for one in ast.walk(given["metrics"]) if isinstance(one, ast.Name)):
+            if name in functions and len(functions[name].args.args) == 2 and not reshapes(functions[name]):
+                yield call.lineno, FLAT.format(name)
+
+
+def reshapes(function: ast.FunctionDef) -> bool:
+    """Whether a function gives its first argument another shape before all else."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and last_name(node.func) in RESHAPING]
+    return any(last_name(call.args[0]) == function.args.args[0].arg for call in calls if call.args)
+
+
+def is_named(call: ast.Call, name: object) -> bool:
+    """Whether a call gives a layer this name."""
+    given = {one.arg: one.value for one in call.keywords}.get("name")
+    return last_name(call.func) != "get_layer" and isinstance(given, ast.Constant) and given.value == name
 
 
 def normalizes(tree: ast.AST, names: Names) -> bool:
