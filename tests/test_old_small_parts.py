@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kerata.legacy import keras2
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow import names
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
@@ -153,3 +154,27 @@ def test_a_model_adds_a_metric_and_computes_others():
         np.testing.assert_allclose(found[name], numbers, rtol=2e-4)
     scores = model.evaluate(X, Y, verbose=0, return_dict=True)
     assert scores["added"] == pytest.approx(2.247, rel=2e-4) and scores["loss"] == pytest.approx(0.6333, rel=2e-4)
+
+
+def test_a_model_says_whether_a_layer_of_it_keeps_states():
+    kept = keras.Sequential([layers.LSTM(2, stateful=True, batch_input_shape=(1, 3, 1))])
+    assert kept.stateful is True and keras.Sequential([kept, layers.Dense(1)]).stateful is True
+    assert keras.Sequential([layers.Dense(1, input_shape=(2,))]).stateful is False
+    assert keras2.models.Sequential([keras2.layers.Dense(1, input_shape=(2,))]).stateful is False
+
+
+def test_settings_of_several_machines_are_taken():
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    options.threading = tf.data.ThreadingOptions()
+    options.threading.private_threadpool_size = 4
+    assert [int(one) for one in tf.data.Dataset.range(3).with_options(options)] == [0, 1, 2]
+
+
+def test_small_parts_of_compat_and_summary():
+    assert tf.compat.dimension_value(tf.zeros((2, 3)).shape[-1]) == 3
+    assert tf.compat.dimension_at_index(tf.zeros((2, 3)).shape, 0) == 2
+    with tf.summary.record_if(lambda: False):
+        assert tf.summary.scalar("a", 1.0, step=0) is False and tf.summary.should_record_summaries() is False
+    tf.summary.flush()
+    tf.debugging.disable_traceback_filtering()

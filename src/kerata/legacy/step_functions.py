@@ -109,6 +109,10 @@ class StepFunctions:
         return self.uses_learning_phase
 
     def __getattr__(self, name: str) -> object:
+        if name == "stateful":
+            # A program may set it, so that it is no property.
+            layers = self._flatten_layers(include_self=False)  # type: ignore[attr-defined]
+            return any(getattr(layer, "stateful", False) for layer in layers)
         if name in ("metrics_updates", "metrics_tensors"):
             raise AttributeError(message(self, f"there is no function of a step to make of `{name}`", None, INSTEAD))
         return super().__getattr__(name)  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """The modules of `tensorflow`: which there are, and what they hold."""
 
 import logging
+import os
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -251,7 +252,11 @@ def number_modules() -> dict[str, dict[str, Any]]:
 def system_modules(era: str) -> dict[str, dict[str, Any]]:
     """Those of them that are not about numbers and data."""
     config = config_names()
-    compat = {"as_str": as_text, "as_text": as_text, "as_bytes": as_bytes}
+    compat = {
+        **{"as_str": as_text, "as_text": as_text, "as_bytes": as_bytes, "path_to_str": os.fspath},
+        # Sizes of shapes were objects in TensorFlow 1.
+        **{"dimension_value": lambda dimension: dimension, "dimension_at_index": lambda shape, index: shape[index]},
+    }
     return {
         "config": config,
         "config.experimental": config,
@@ -269,6 +274,8 @@ def system_modules(era: str) -> dict[str, dict[str, Any]]:
         },
         "debugging": {
             **checks.DEBUGGING,
+            "disable_traceback_filtering": lambda: None,
+            "enable_traceback_filtering": lambda: None,
             "set_log_device_placement": flow.nothing("tf.debugging.set_log_device_placement", "there is nothing to log"),
             "enable_check_numerics": flow.nothing(
                 "tf.debugging.enable_check_numerics", "fit() says where a loss is not finite"
@@ -350,6 +357,12 @@ class NameScope:
         pass
 
 
+class AutoShardPolicy:
+    """`tf.data.experimental.AutoShardPolicy`: how files were dealt out to several machines."""
+
+    OFF, AUTO, FILE, DATA, HINT = -1, 0, 1, 2, 3
+
+
 class ReduceOp:
     """`tf.distribute.ReduceOp`."""
 
@@ -382,6 +395,7 @@ def data_names() -> dict[str, Any]:
         "TextLineDataset": records.TextLineDataset,
         "TFRecordDataset": records.TFRecordDataset,
         "Options": data.Options,
+        "ThreadingOptions": data.Options,
         "AUTOTUNE": data.AUTOTUNE,
         "INFINITE_CARDINALITY": data.INFINITE,
         "UNKNOWN_CARDINALITY": data.UNKNOWN,
@@ -395,6 +409,8 @@ def experimental_data() -> dict[str, Any]:
         return lambda *args, **kwargs: lambda dataset: getattr(dataset, name)(*args, **kwargs)
 
     return {
+        **dict.fromkeys(("AutotuneOptions", "DistributeOptions", "OptimizationOptions", "ThreadingOptions"), data.Options),
+        "AutoShardPolicy": AutoShardPolicy,
         "AUTOTUNE": data.AUTOTUNE,
         "INFINITE_CARDINALITY": data.INFINITE,
         "UNKNOWN_CARDINALITY": data.UNKNOWN,
