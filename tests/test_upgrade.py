@@ -553,12 +553,12 @@ from keras.callbacks import ModelCheckpoint, ReduceLROnPlateau, TensorBoard
 a = TensorBoard("logs", histogram_freq=1, batch_size=32, write_grads=True)
 b = ReduceLROnPlateau(epsilon=1e-3, patience=2)
 c = ModelCheckpoint("a.keras", period=5)
+plot(h.history['lr'], mine["lr"])
 """
     done = upgrade(old, "keras2")
-    assert done.source.splitlines()[1:3] == [
-        'a = TensorBoard("logs", histogram_freq=1)',
-        "b = ReduceLROnPlateau(min_delta=1e-3, patience=2)",
-    ]
+    a, b, _, plot = done.source.splitlines()[1:]
+    assert a == 'a = TensorBoard("logs", histogram_freq=1)' and b == "b = ReduceLROnPlateau(min_delta=1e-3, patience=2)"
+    assert plot == """plot(h.history['learning_rate'], mine["lr"])"""
     assert done.notes == [
         (4, "`ModelCheckpoint` has no `period` today: save_freq=, which counts batches, or a callback of your own")
     ]

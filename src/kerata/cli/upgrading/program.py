@@ -56,6 +56,8 @@ ADDED = {
 # Arguments that counted samples, and count batches today.
 SAMPLES = ("samples_per_epoch", "nb_val_samples", "val_samples")
 RENAMED_METHODS = {"get_output_shape_for": "compute_output_shape"}
+# Callbacks that enter the rate of learning into the logs.
+WRITING_RATES = ("LearningRateScheduler", "ReduceLROnPlateau")
 SHORT = {"acc": "accuracy", "val_acc": "val_accuracy"}
 
 
@@ -163,12 +165,21 @@ class Upgrader:
             self._attribute(node)
         elif isinstance(node, ast.Name):
             self._name(node)
+        elif isinstance(node, ast.Subscript) and is_constant(node.slice, "lr") and self._reads_rates(node):
+            self.source.replace(node.slice, quoted_like(self.source.of(node.slice), "learning_rate"))
         elif isinstance(node, ast.Constant) and node.value in SHORT and self._names_accuracy():
             self.source.replace(node, quoted_like(self.source.of(node), SHORT[node.value]))
 
     def _names_accuracy(self) -> bool:
         """Whether `compile` is given "accuracy", whose name in histories was `acc`."""
         return any(isinstance(node, ast.Constant) and node.value == "accuracy" for node in ast.walk(self.source.tree))
+
+    def _reads_rates(self, node: ast.Subscript) -> bool:
+        """Whether `history["lr"]` is what callbacks of Keras wrote, and not the program."""
+        keys = [one for one in ast.walk(self.source.tree) if isinstance(one, ast.Subscript) and is_constant(one.slice, "lr")]
+        own = any(isinstance(one.ctx, ast.Store) for one in keys)
+        written = any(name in self.source.text for name in WRITING_RATES)
+        return ast.unparse(node.value).split(".")[-1] == "history" and written and not own
 
     def _forget_list(self, node: ast.Assign) -> None:
         """A layer of Keras 1 listed its weights; today it trains those that it holds."""
