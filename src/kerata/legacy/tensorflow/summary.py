@@ -214,31 +214,7 @@ def flush(writer: Writer | None = None) -> None:
         found.flush()
 
 
-@contextlib.contextmanager
-def record_if(condition: object) -> Iterator[None]:
-    """Within the block nothing is written where a condition, or what a function says now, does not hold."""
-    holds = bool(condition() if callable(condition) else condition)
-    before = getattr(_local, "writer", None)
-    _local.writer = before if holds else None
-    try:
-        yield
-    finally:
-        _local.writer = before
-
-
-def flush(writer: Writer | None = None) -> None:
-    """Writes what waits, of the writer of the block where none is given."""
-    writer = writer or getattr(_local, "writer", None)
-    if writer is not None:
-        writer.flush()
-
-
 NAMES: dict[str, Any] = {
-    "record_if": record_if,
-    "should_record_summaries": lambda: getattr(_local, "writer", None) is not None,
-    "flush": flush,
-    "trace_off": lambda: None,
-    "graph": lambda graph_data: False,
     "create_file_writer": lambda logdir, *args, **kwargs: Writer(logdir),
     "create_noop_writer": lambda: Writer(None),
     "SummaryWriter": Writer,
@@ -252,6 +228,7 @@ NAMES: dict[str, Any] = {
     "flush": flush,
     "record_if": record_if,
     "should_record_summaries": is_recording,
+    "graph": lambda graph_data: False,
     "trace_on": lambda *args, **kwargs: None,
     "trace_off": lambda *args, **kwargs: None,
     "trace_export": lambda *args, **kwargs: None,
