@@ -39,6 +39,38 @@ def test_masks_that_layers_compute_are_tensors():
     assert layers.Masking(0.0).compute_mask(np.array([[[1.0, 0.0], [0.0, 0.0]]])).numpy().tolist() == [[True, False]]
 
 
+class Unmasked(keras.Model):
+    """A model that takes the mask from its output, as tutorials of translation do, or puts another one there."""
+
+    def __init__(self, mask=None):
+        super().__init__()
+        self.table = layers.Embedding(4, 1, mask_zero=True, embeddings_initializer="ones")
+        self.mask = mask
+
+    def call(self, x):
+        found = self.table(x)
+        if self.mask is not None:
+            found._keras_mask = tf.constant(self.mask)
+            return found
+        try:
+            del found._keras_mask
+        except AttributeError:
+            pass
+        return found
+
+
+def test_a_mask_is_taken_from_a_tensor_or_put_there():
+    x, y = np.array([[1, 2, 0], [3, 0, 0]]), np.zeros((2, 3, 1))
+    y[0, 0] = 7
+    for model, expected in ((Unmasked(), (36 + 5) / 6), (Unmasked([[False, True, True]] * 2), 1.0)):
+        model.compile("sgd", "mse", metrics=["mse"])
+        np.testing.assert_allclose(model.evaluate(x, y, verbose=0)[1], expected, rtol=1e-6)
+    found = Unmasked()(tf.constant(x))
+    assert not hasattr(found, "_keras_mask")
+    with pytest.raises(AttributeError, match="no mask"):
+        del found._keras_mask
+
+
 def test_masks_of_tensors_and_measures_of_models_are_tensors():
     found = layers.Masking(0.0)(np.float32([[[1.0, 0.0], [0.0, 0.0]]]))
     assert found._keras_mask.numpy().tolist() == [[True, False]]

@@ -63,3 +63,13 @@ def test_a_model_in_a_row_without_an_input_takes_other_ranks():
     model = keras.Sequential([layers.Dense(4)])
     for shape in ((2, 1, 3), (2, 3), (2, 2, 2, 3)):
         assert tuple(model(np.ones(shape)).shape) == model.predict(np.ones(shape), verbose=0).shape == (*shape[:-1], 4)
+
+
+@pytest.mark.parametrize("split", [tf.strings.split, lambda texts: tf.strings.split(texts).to_tensor()])
+def test_functions_of_a_user_s_own_give_tensors_of_words(split):
+    layer = layers.TextVectorization(standardize=tf.strings.lower, split=split)
+    layer.adapt(["a b b", "B"])
+    assert layer.get_vocabulary() == ["", "[UNK]", "b", "a"]
+    model = keras.Sequential([layer, layers.Embedding(4, 1, embeddings_initializer="ones")])
+    assert layer(["b a c", "A"]).numpy().tolist() == [[2, 3, 1], [3, 0, 0]]
+    assert model.predict(np.array(["b a c", "A"]), verbose=0).shape == (2, 3, 1)

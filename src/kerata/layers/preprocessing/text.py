@@ -176,7 +176,9 @@ class TextVectorization(HostLayer):
             return texts.reshape(len(texts), -1).tolist()
         function: Callable[[np.ndarray], Any] = self.split  # pyright: ignore[reportAssignmentType] names are done with
         rows = function(np.array([text.decode("utf-8") for text in texts], str))
-        return [as_bytes(self, np.asarray(list(row), object)).tolist() for row in rows]
+        # A row may be a tensor of texts, of which a list would be one of tensors.
+        rows = [row if hasattr(row, "__array__") else np.asarray(list(row), object) for row in rows]
+        return [as_bytes(self, row).tolist() for row in rows]
 
     # The vocabulary
 

@@ -12,7 +12,7 @@ from kerata.base.checks import message
 from kerata.base.types import DTypeLike
 from kerata.data.elements import rebuild
 from kerata.engine.numbers import NumbersNeeded, known
-from kerata.engine.scope import noted
+from kerata.engine.scope import note, noted
 from kerata.engine.symbolic import SymbolicTensor
 from kerata.engine.types import AnyArray, Array
 from kerata.engine.variable import Variable
@@ -71,6 +71,16 @@ class Tensor:
         if mask is None:
             raise AttributeError("the tensor has no mask")
         return mask if isinstance(mask, Tensor) else Tensor(mask)
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: object) -> None:
+        note(self, "mask", mask._array if isinstance(mask, Tensor) else mask)
+
+    @_keras_mask.deleter
+    def _keras_mask(self) -> None:
+        if noted(self, "mask") is None:
+            raise AttributeError("the tensor has no mask")
+        note(self, "mask", None)
 
     def numpy(self) -> Any:
         """The numbers as a NumPy array, or as one of its scalars."""
