@@ -1,5 +1,7 @@
 """Small parts of TensorFlow and `tf.keras` that programs use; numbers are those of TensorFlow 2.21."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -52,10 +54,8 @@ class Unmasked(keras.Model):
         if self.mask is not None:
             found._keras_mask = tf.constant(self.mask)
             return found
-        try:
+        with contextlib.suppress(AttributeError):
             del found._keras_mask
-        except AttributeError:
-            pass
         return found
 
 

@@ -73,3 +73,41 @@ def test_functions_of_a_user_s_own_give_tensors_of_words(split):
     model = keras.Sequential([layer, layers.Embedding(4, 1, embeddings_initializer="ones")])
     assert layer(["b a c", "A"]).numpy().tolist() == [[2, 3, 1], [3, 0, 0]]
     assert model.predict(np.array(["b a c", "A"]), verbose=0).shape == (2, 3, 1)
+
+
+def test_rows_of_different_lengths_of_a_text_layer():
+    layer = layers.TextVectorization(ragged=True)
+    layer.adapt(["a b b", "B"])
+    rows = layer(tf.constant(["b a c", "A"]))
+    assert rows.to_list() == [[2, 3, 1], [3]] and rows.dtype == tf.int64
+    assert rows[:, :-1].to_tensor().numpy().tolist() == [[2, 3], [0, 0]]
+    assert layer("b a").numpy().tolist() == [2, 3] and layer.get_config()["ragged"] is True
+    # Rows of equal lengths are no array.
+    assert layer(tf.constant(["a", "b"])).to_list() == [[3], [2]]
+    data = tf.data.Dataset.from_tensor_slices(["b a c", "A"]).batch(2).map(lambda texts: layer(texts).to_tensor())
+    assert next(iter(data)).numpy().tolist() == [[2, 3, 1], [3, 0, 0]]
+    with pytest.raises(ValueError, match="Leave `ragged` out"):
+        layer(keras.Input((), dtype="string"))
+    with pytest.raises(ValueError, match="`ragged` is for `output_mode='int'`"):
+        layers.TextVectorization(ragged=True, output_mode="multi_hot")
+
+
+def test_functions_of_a_text_layer_in_files_are_found_by_their_registered_names(tmp_path):
+    @keras.utils.register_keras_serializable(package="texts")
+    def lowered(texts):
+        return tf.strings.lower(texts)
+
+    @keras.utils.register_keras_serializable(package="texts")
+    def distance(true, predicted):
+        return tf.reduce_mean(tf.abs(true - predicted), axis=-1)
+
+    layer = layers.TextVectorization(standardize=lowered, vocabulary=["a", "b"])
+    model = keras.Sequential([keras.Input((1,), dtype="string"), layer, layers.Embedding(4, 1), layers.GlobalMaxPooling1D()])
+    model.compile("sgd", distance, metrics=[distance])
+    x = tf.constant([["A b"], ["b"]])
+    for name in ("model", "model.h5", "model.keras"):
+        model.save(tmp_path / name)
+        again = keras.models.load_model(tmp_path / name)
+        np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0))
+        assert again.loss is distance
+    assert keras.models.model_from_json(model.to_json()).layers[0].get_config()["standardize"] is not None

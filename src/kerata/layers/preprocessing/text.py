@@ -8,7 +8,7 @@ import numpy as np
 
 from kerata.base.checks import check_choice, message
 from kerata.base.config import floatx
-from kerata.base.registry import builtin
+from kerata.base.registry import builtin, get_registered_object
 from kerata.base.serialization import deserialize_keras_object, serialize_keras_object
 from kerata.base.types import PartialShape, PathLike
 from kerata.data.samples import Data
@@ -48,7 +48,7 @@ class TextVectorization(HostLayer):
         pad_to_max_tokens: whether counts have `max_tokens` numbers, however many words there are.
         vocabulary: the words, or the path of a text file with one a line, in place of `adapt`.
         idf_weights: of the words, with `output_mode="tf_idf"`.
-        sparse, ragged: must be False.
+        sparse, ragged: must be False; `ragged` may be True in programs of `tf.keras`.
         encoding: of texts that come as bytes.
 
     Shapes: (batch,) or (batch, 1) of texts to (batch, output_sequence_length), or to (batch, numbers); one text alone to the
@@ -66,6 +66,8 @@ class TextVectorization(HostLayer):
     """
 
     _unsaved = frozenset({"vocabulary", "idf_weights"})
+    # Whether there are tensors with rows of different lengths: in `tf.keras`.
+    _may_give_rows = False
 
     def __init__(
         self,
@@ -89,10 +91,14 @@ class TextVectorization(HostLayer):
             # What `tf.keras` called the type of the layer was that of its inputs.
             kwargs["dtype"] = None
         super().__init__(name=name, **kwargs)
-        for argument, value in (("sparse", sparse), ("ragged", ragged)):
+        for argument, value in (("sparse", sparse), ("ragged", ragged and not self._may_give_rows)):
             if value:
                 fix = f"Leave `{argument}` out: shorter texts are filled up with 0, which Embedding(..., mask_zero=True) skips"
                 raise ValueError(message(self, f"{argument} tensors are not supported", {argument: value}, fix))
+        if ragged and (output_mode != "int" or output_sequence_length is not None):
+            received = {"output_mode": output_mode, "output_sequence_length": output_sequence_length}
+            expected = "`ragged` is for `output_mode='int'`, without `output_sequence_length`"
+            raise ValueError(message(self, expected, received))
         if standardize is not None and not callable(standardize):
             check_choice(self, "standardize", standardize, tuple(STANDARDS))
         if split is not None and not callable(split):
@@ -107,7 +113,7 @@ class TextVectorization(HostLayer):
             received = {"output_sequence_length": output_sequence_length}
             raise ValueError(message(self, "`output_sequence_length` must be either None or an integer", received))
         self.standardize, self.split, self.ngrams = standardize, split, tuple(ngrams) if isinstance(ngrams, list) else ngrams
-        self.output_sequence_length, self.sparse, self.ragged, self.encoding = output_sequence_length, False, False, encoding
+        self.output_sequence_length, self.sparse, self.ragged, self.encoding = output_sequence_length, False, ragged, encoding
         self._lookup_layer = StringLookup(
             max_tokens=max_tokens,
             vocabulary=vocabulary,
@@ -236,6 +242,11 @@ class TextVectorization(HostLayer):
 
     def _encoded(self, words: list[list[bytes]]) -> np.ndarray:
         lookup = self._lookup_layer
+        if self.ragged:
+            found = np.empty(len(words), object)
+            for place, row in enumerate(words):
+                found[place] = np.array(lookup.numbers_of(row), "int32")
+            return found
         if self.output_mode == "int":
             return padded(words, self.output_sequence_length, lookup.numbers_of)
         rows = [lookup.numbers_of(row) for row in words]
@@ -251,6 +262,9 @@ class TextVectorization(HostLayer):
         return self._lookup_layer.compute_output_shape(words if self.split is None else (*input_shape[:1], None))
 
     def compute_output_spec(self, inputs: SymbolicTensor) -> SymbolicTensor:
+        if self.ragged:
+            fix = "Leave `ragged` out: rows are filled up with 0, which `Embedding(mask_zero=True)` passes over"
+            raise ValueError(message(self, "rows of different lengths cannot go into a model", {"ragged": True}, fix))
         kind = "int32" if self.output_mode == "int" else floatx()
         return SymbolicTensor(self.compute_output_shape(inputs.shape), kind)
 
@@ -267,6 +281,10 @@ class TextVectorization(HostLayer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TextVectorization":
         given = {name: deserialize_keras_object(value) for name, value in config.items()}
+        # In folders and JSON of `tf.keras`, functions stand by the names that they are registered under.
+        for name in ("standardize", "split"):
+            if isinstance(given.get(name), str) and (own := get_registered_object(given[name])) is not None:
+                given[name] = own
         return cls(**given)
 
     def save_assets(self, dir_path: PathLike) -> None:

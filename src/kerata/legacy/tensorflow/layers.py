@@ -39,9 +39,9 @@ from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.listing import Listing
 from kerata.legacy.tensorflow.penalties import level_penalty
 from kerata.legacy.tensorflow.tape import Call, as_graph, inside, inside_call, is_graph, make_call, tapes
-from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, is_concrete, narrow, plain, tensors
+from kerata.legacy.tensorflow.tensor import Tensor, dtype_of, has_tensor, is_array, is_concrete, narrow, plain
 from kerata.legacy.tensorflow.types import TensorShape, int64, string
-from kerata.legacy.tensorflow.uneven import is_ragged, of_rows
+from kerata.legacy.tensorflow.uneven import is_ragged, of_host, of_rows
 from kerata.legacy.tensorflow.variable import adopt
 from kerata.models.graph import Graph
 
@@ -84,6 +84,10 @@ class Flowing(Listing):
         if runs_as_python(self):
             return super().__call__(*args, **kwargs)  # type: ignore[misc]
         return call_whole(self, super().__call__, args, kwargs)  # type: ignore[misc]
+
+    @property
+    def _may_give_rows(self) -> bool:
+        return self._era == "tfkeras2"
 
     # What a layer of a person's own gets
 
@@ -176,16 +180,6 @@ class Flowing(Listing):
 
     def _adopts_weights(self) -> bool:
         return gives_tensors(self) and not in_scope()
-
-
-def of_host(layer: Flowing, found: object, shape: tuple[int, ...] | None) -> object:
-    """What a layer of texts gives, as `tf.keras` gave it: whole numbers of 64 bits, and of one word alone no batch of ones."""
-    if layer._era != "tfkeras2" or not isinstance(found, (jax.Array, np.ndarray)):
-        return tensors(found)
-    array = np.asarray(found)
-    if shape in ((), (1,)) and getattr(layer, "output_mode", None) == "one_hot" and array.shape[:-1] == (1,):
-        array = array[0]
-    return tensors(array.astype(np.int64) if array.dtype.kind in "iu" else array)
 
 
 def gives_tensors(layer: Flowing) -> bool:

@@ -133,9 +133,12 @@ class Compiling:
         """A loss or a measure by its name."""
         name = name.rpartition(">")[2] if registry.get_registered_object(name) is None else name
         known = name in ("accuracy", "acc", "crossentropy", "ce") or registry.find_builtin(kind, name) is not None
-        if not known and registry.get_registered_object(name) is None:
+        if known or registry.get_registered_object(name) is not None:
+            return name
+        # Files hold the name of a registered function without its package.
+        if (registered := registry.find_registered(name)) is None:
             raise self.unknown(name)
-        return name
+        return registry.get_registered_name(registered)
 
     def described(self, kind: str, plain: dict[str, Any]) -> object:
         """A loss or a measure by its class and config."""
