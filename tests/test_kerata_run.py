@@ -237,6 +237,11 @@ class M(keras.Model):
         with tf.GradientTape() as tape: loss = self(data)
 """
 ERAS = [
+    # Layers and functions that came after 2.3: of today, or of TensorFlow where a program names it; not those of its own.
+    ("import keras\nfrom keras import layers\nlayers.Conv1DTranspose(filters=2, kernel_size=3)", "keras3"),
+    ("import keras\nkeras.utils.timeseries_dataset_from_array(x, y, 3)\nmodel.fit(x, epochs=2)", "keras3"),
+    ("import tensorflow as tf\nfrom keras.layers import TextVectorization, Dense\nDense(units=2)", "tfkeras2"),
+    ("import keras\nfrom my import LayerNormalization\nLayerNormalization()\nmodel.fit(x, epochs=2)", "keras2"),
     ("import keras\nmodel.fit(x, y, nb_epoch=3)", "keras1"),
     ("from keras.layers import Convolution2D\nConvolution2D(20, 4, 4)", "keras1"),
     ("from keras.layers.core import Dense\nDense(3, kernel_initializer='zeros')", "keras2"),
