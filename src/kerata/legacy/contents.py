@@ -308,6 +308,8 @@ class OldLoss(FlowingLoss, Spelled):
 class OldMetric(FlowingMetric, Spelled):
     """A metric of `tf.keras`; of its base class the name came first."""
 
+    counts_elements = True
+
     def _take_positional(self, args: tuple, arguments: dict[str, Any]) -> tuple:
         return (args[1] if len(args) > 1 else None, *args[:1], *args[2:]) if is_base(self, metrics.Metric) and args else args
 

@@ -16,6 +16,10 @@ from kerata.legacy.tensorflow.columns import take_columns
 from kerata.losses.loss import as_array
 
 
+# Eras whose means are those of all elements.
+COUNTING_ELEMENTS = ("keras2", "tfkeras2")
+
+
 class Measured:
     """A metric that a model is to take of a symbolic tensor."""
 
@@ -27,6 +31,7 @@ class MetricOfKeras2(Spelled):
     """A metric that was a layer: it has weights, and says that it is stateful."""
 
     stateful = True
+    counts_elements = True
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -37,7 +37,7 @@ from kerata.legacy.history import LogsInOrder, OldHistory
 from kerata.legacy.inputs import read_targets, with_held_inputs, with_held_targets
 from kerata.legacy.layers import OldLayer, descriptions
 from kerata.legacy.measures import compile_arguments, given_loss, of_columns, of_targets, on_tensors, spread
-from kerata.legacy.metrics import Measured
+from kerata.legacy.metrics import COUNTING_ELEMENTS, Measured
 from kerata.legacy.scaling import with_its_methods
 from kerata.legacy.scores import Scores, Scoring, drop_none
 from kerata.legacy.step_functions import StepFunctions
@@ -149,9 +149,10 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         """What holds from one call of `compile` to the next."""
         self._trained_at_compile, self._averages_stay = Trained(self._flatten_layers()), {}  # type: ignore[attr-defined]
         made = self._compilation  # type: ignore[attr-defined]
+        if made is not None:
+            made.counts_elements = made.measures.counts_elements = self._era in COUNTING_ELEMENTS
         if made is not None and self._era != "tfkeras2":
-            if self._era == "keras1":
-                made.sees_masks = made.measures.sees_masks = False
+            made.sees_masks = made.measures.sees_masks = self._era != "keras1"
             made.counting = made.objective.counting = made.measures.counting = "all" if self._era == "keras2" else "weighted"
 
     def compile_from_config(self, config: dict[str, Any]) -> None:

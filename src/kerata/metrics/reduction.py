@@ -78,6 +78,26 @@ def reduce_to_samples(
     return values, weight
 
 
+def reduce_to_elements(values: TensorLike, sample_weight: TensorLike | None, dtype: DTypeLike) -> tuple[Array, Array | None]:
+    """Weighted values and their weights, each element with its own; the weight is `None` where there is none.
+
+    Weights of one axis less count for all along the last one. Those of fewer axes count for means, as of samples.
+    """
+    values = jnp.asarray(values, dtype)
+    if sample_weight is None:
+        return values, None
+    padding = not are_weights(sample_weight)
+    values, weight = fit_ranks(values, jnp.asarray(sample_weight, dtype))
+    missing = values.ndim - weight.ndim
+    if missing == 1 or (padding and missing > 1):
+        # Those that say which rows are there do so for all that these hold.
+        weight = jnp.reshape(weight, (*weight.shape, *[1] * missing))
+    elif missing:
+        return reduce_to_samples(values, sample_weight, jnp.mean, dtype)
+    weight = jnp.broadcast_to(weight, values.shape)
+    return times_weight(values, weight), weight
+
+
 @entered()
 class Sum(Metric):
     """The weighted sum of values.
@@ -106,16 +126,24 @@ class Mean(Metric):
     2.0
     """
 
+    # In `tf.keras` and Keras 2.3 each element counted, where samples do today: batches whose samples have more of them weigh
+    # more then.
+    counts_elements = False
+    _facts_of_program = ("counts_elements",)
+
     def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None):
         super().__init__(name=name, dtype=dtype)
         self.total = self._add_zeros("total")
         self.count = self._add_zeros("count")
 
     def update_state(self, values: TensorLike, sample_weight: TensorLike | None = None) -> None:
-        reduced, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
-        samples = jnp.sum(weight) if weight is not None else reduced.shape[0] if reduced.ndim else 1
+        if self.counts_elements:
+            reduced, weight = reduce_to_elements(values, sample_weight, self.dtype)
+        else:
+            reduced, weight = reduce_to_samples(values, sample_weight, jnp.mean, self.dtype)
+        # Of samples `reduced` has one number each.
         self.total.assign_add(jnp.sum(reduced))
-        self.count.assign_add(samples)
+        self.count.assign_add(reduced.size if weight is None else jnp.sum(weight))
 
     def result(self) -> Array:
         return divide_no_nan(self.total.value, self.count.value)
@@ -160,6 +188,8 @@ class MeanMetricWrapper(Mean):
             if found is not None:
                 found = jnp.asarray(found, self.dtype)
                 weight = found if weight is None else multiply_weights(weight, found)
+        if weight is not None and not weighted:
+            weight = mark_padding(weight)
         super().update_state(values, sample_weight=weight)
 
     def _take_batch(self, values: Array, sample_weight: TensorLike | None, mask: TensorLike | None) -> None:

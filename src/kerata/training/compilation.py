@@ -35,6 +35,8 @@ class Compilation:
     counting = "kept"
     # Whether measures leave out what is masked.
     sees_masks = True
+    # Whether measures count elements, not samples.
+    counts_elements = False
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
@@ -53,6 +55,8 @@ class Compilation:
             self.measures.sees_masks = False
         if self.counting != "kept":
             self.objective.counting = self.measures.counting = self.counting
+        if self.counts_elements:
+            self.measures.counts_elements = True
         self.trackers = [Mean(name="loss")]
 
     def track_parts(self) -> None:

@@ -310,6 +310,7 @@ class CompiledMetrics(measures.Metric):
     _spoken_as = "compile"  # Whose argument a person gave that messages are about.
     sees_masks = True  # Whether masked values are left out.
     counting = "kept"  # For all that are means, as of losses.
+    counts_elements = False  # For all that are means, see `Mean`.
 
     def __init__(self, metrics: object = None, weighted_metrics: object = None, output_names: Sequence[str] | None = None):
         super().__init__(name="compile_metrics")
@@ -351,6 +352,8 @@ class CompiledMetrics(measures.Metric):
             metric = make_metric(identifier, target, prediction)
             if self.counting != "kept" and isinstance(metric, MeanMetricWrapper):
                 metric.counting = self.counting
+            if self.counts_elements and isinstance(metric, measures.Mean):
+                metric.counts_elements = True
             prefix = "" if outputs.count == 1 else self.prefix(outputs, place)
             measure = Measure(metric, place, is_weighted, free_name(prefix, metric.name, is_weighted, taken))
             build_metric(metric, target, prediction)
