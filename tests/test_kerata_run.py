@@ -333,7 +333,8 @@ ERAS = [
     # A step with a tape is one of tf.keras, whatever else is said, unless it asks for what only Keras 3 has.
     (TAPE, "tfkeras2"),
     ("import os\nos.environ['KERAS_BACKEND'] = 'tensorflow'\n" + TAPE, "tfkeras2"),
-    (TAPE + "keras.ops.mean(x)\n", "keras3"),
+    (TAPE + "keras.ops.mean(x)\n", "tfkeras2"),
+    (TAPE + "keras.ops.mean(x)\nkeras.quantizers.get('int8')\n", "keras3"),
     ("import keras\nkeras.layers.MultiHeadAttention(2, 8)\nkeras.preprocessing.text.Tokenizer()", "tfkeras2"),
 ]
 

@@ -4,7 +4,7 @@ import ast
 import re
 from typing import NamedTuple
 
-from kerata.legacy.later import era_of_later
+from kerata.legacy.later import era_of_later, takes_tensors
 
 SPOKEN = {
     "keras1": "Keras 1",
@@ -190,8 +190,8 @@ def find_era(source: str) -> Finding:
         if era == "keras2" and not through_tf and (before := before_2_3(source)):
             return Finding("keras22", (before,))
         evidence += [word for word in since if word.strip("=") not in evidence]
-        if era == "keras3" and evidence and "GradientTape" in found and (later := later_of(source)) and later.era != era:
-            return later
+        if era == "keras3" and evidence and (of_tensors := on_tensorflow(source)):
+            return of_tensors
         if evidence:
             strong = sorted(evidence, key=lambda word: (word in WEAK, found[word]))
             return Finding(era, tuple(f"`{word}` in line {found[word]}" for word in strong))
@@ -208,6 +208,19 @@ def later_of(source: str) -> Finding | None:
     """
     era, evidence = era_of_later(source)
     return Finding(era, tuple(f"`{name}` in line {line}" for name, line in evidence)) if era else None
+
+
+def on_tensorflow(source: str) -> Finding | None:
+    """That a program of Keras 3 is run as one of `tf.keras`: it gives tensors of TensorFlow to layers or steps, which only this
+    takes, and asks for nothing that is not there.
+
+    >>> on_tensorflow("import keras, tensorflow as tf; from keras import ops; tf.GradientTape()").sentence()
+    'tf.keras of TensorFlow 2, by `tensorflow.GradientTape` in line 1'
+    """
+    asked = takes_tensors(source)
+    if asked is None or (later := later_of(source)) is None or later.era != "tfkeras2":
+        return None
+    return Finding("tfkeras2", (f"`{asked[0]}` in line {asked[1]}",))
 
 
 def before_2_3(source: str) -> str:

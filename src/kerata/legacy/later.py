@@ -21,6 +21,8 @@ LATER = {
     "keras.metrics": ["F1Score", "FBetaScore", "R2Score", "IoU", "BinaryIoU", "OneHotIoU", "OneHotMeanIoU"],
 }
 ROOTS = ("keras", "tensorflow", "jax", "torch")
+# Classes whose methods Keras calls.
+CALLED = ("Layer", "Model", "Loss", "Metric", "Functional", "Sequential")
 STEPS = ("train_step", "test_step", "predict_step")
 
 
@@ -81,6 +83,28 @@ def names_asked(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 value = value.value
             if isinstance(value, ast.Name) and value.id in full:
                 yield ".".join([full[value.id], *reversed(parts)]), node.lineno
+
+
+def takes_tensors(source: str) -> tuple[str, int] | None:
+    """What a program asks of TensorFlow where Keras calls it, and its line: a tape, or functions of tensors in its classes.
+
+    >>> takes_tensors("import tensorflow as tf, keras\\nclass A(keras.Layer):\\n  def call(self, x): return tf.square(x)")
+    ('tensorflow.square', 3)
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, RecursionError, MemoryError):
+        return None
+    spans = [
+        (node.lineno, node.end_lineno or node.lineno)
+        for node in certain(tree)
+        if isinstance(node, ast.ClassDef) and any(last_of(base) in CALLED for base in node.bases)
+    ]
+    for name, line in names_asked(tree):
+        of_tensors = name.startswith("tensorflow.") and not name.startswith(("tensorflow.data", "tensorflow.keras"))
+        if of_tensors and (name.endswith(".GradientTape") or any(begin <= line <= end for begin, end in spans)):
+            return name, line
+    return None
 
 
 def certain(tree: ast.AST) -> Iterator[ast.AST]:

@@ -15,7 +15,6 @@ from kerata.legacy.spelling import Spelled
 from kerata.legacy.tensorflow.columns import take_columns
 from kerata.losses.loss import as_array
 
-
 # Eras whose means are those of all elements.
 COUNTING_ELEMENTS = ("keras2", "tfkeras2")
 

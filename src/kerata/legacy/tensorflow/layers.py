@@ -138,6 +138,13 @@ class Flowing(Listing):
             found = self.call(*args, **kwargs) if alone else super()._run_call(args, kwargs)  # type: ignore[attr-defined,misc]
         return found if given or not in_scope() else narrowed(found)
 
+    def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: object, mask: object) -> None:
+        super()._note_masks(args, kwargs, outputs, mask)  # type: ignore[misc]
+        for leaf in jax.tree.leaves(outputs):
+            if isinstance(found := noted(leaf, "mask"), Tensor):
+                # What TensorFlow's functions in a `compute_mask` give; masks are arrays.
+                note(leaf, "mask", found._array)
+
     def _penalize(self, output: object) -> object:
         if not isinstance(output, Tensor):
             return super()._penalize(output)  # type: ignore[misc]
