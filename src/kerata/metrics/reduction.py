@@ -189,7 +189,7 @@ class MeanMetricWrapper(Mean):
                 found = jnp.asarray(found, self.dtype)
                 weight = found if weight is None else multiply_weights(weight, found)
         if weight is not None and not weighted:
-            weight = mark_padding(weight)
+            weight = mark_padding(jnp.asarray(weight))
         super().update_state(values, sample_weight=weight)
 
     def _take_batch(self, values: Array, sample_weight: TensorLike | None, mask: TensorLike | None) -> None:
