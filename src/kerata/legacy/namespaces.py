@@ -19,11 +19,11 @@ from kerata.legacy import (
     scikit_learn,
     sequence,
     text,
+    todays,
 )
 from kerata.legacy.contents import of
 from kerata.legacy.respelling import respelling
 from kerata.legacy.scaling import loss_scale_optimizer
-from kerata.legacy.tensorflow import todays
 from kerata.legacy.tree import Maker, Tree
 from kerata.optimizers import schedules
 

@@ -142,8 +142,7 @@ class Flowing(Listing):
         super()._note_masks(args, kwargs, outputs, mask)  # type: ignore[misc]
         for leaf in jax.tree.leaves(outputs):
             if isinstance(found := noted(leaf, "mask"), Tensor):
-                # What TensorFlow's functions in a `compute_mask` give; masks are arrays.
-                note(leaf, "mask", found._array)
+                note(leaf, "mask", found._array)  # TensorFlow's functions made it in a `compute_mask`.
 
     def _penalize(self, output: object) -> object:
         if not isinstance(output, Tensor):
