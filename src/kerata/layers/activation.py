@@ -201,6 +201,9 @@ class Softmax(KeepsType):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
+    # Whether outputs are uniform, and not 0, where everything along the axis is masked: as in `tf.keras`.
+    spreads_evenly = False
+
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axis
@@ -219,8 +222,8 @@ class Softmax(KeepsType):
                 )
             )
         keep = mask if mask.dtype == bool else mask > 0.5
-        # Where everything along the axis is masked the outputs are 0 and not uniform.
-        return jnp.where(keep, self._normalize(jnp.where(keep, inputs, large_negative(inputs.dtype))), 0)
+        found = self._normalize(jnp.where(keep, inputs, large_negative(inputs.dtype)))
+        return found if self.spreads_evenly else jnp.where(keep, found, 0)
 
     def compute_output_spec(self, inputs, *args, **kwargs):
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]

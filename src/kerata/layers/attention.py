@@ -25,6 +25,7 @@ from kerata.kernels.attention import attention
 from kerata.layers.activation import Softmax
 from kerata.layers.einsum_dense import EinsumDense
 from kerata.layers.layer import Layer
+from kerata.layers.masks import causal_mask, conjunction
 from kerata.layers.regularization import Dropout
 
 
@@ -36,27 +37,13 @@ class DropRate(Hyperparameter):
         obj.__dict__["_drops"] = obj.__dict__.get("_drops", False) or value != 0
 
 
-def causal_mask(queries: int, keys: int) -> Array:
-    """True where the key is not later than the query: (1, queries, keys)."""
-    return (jnp.arange(queries)[:, None] >= jnp.arange(keys))[None]
-
-
-def conjunction(*masks: Array | None) -> Array | None:
-    """Where all masks are true; those that are `None` do not count, and `None` if all are."""
-    found = None
-    for mask in masks:
-        if mask is not None:
-            found = mask.astype(bool) if found is None else jnp.logical_and(found, mask.astype(bool))
-    return found
-
-
 class HeadAttention(Layer):
     """Several attentions side by side, each on projections of its own. The base of the two public classes.
 
     The letters of the comments: b samples, t queries, s keys, n heads, d size of a head.
     """
 
-    mixes_samples = False
+    mixes_samples = spreads_evenly = False  # Of the latter see `Softmax`.
     works_along = ("attention_axes",)
     shown_as = {f"_{part}_dense": f"{part}_dense" for part in ("query", "key", "value", "output")}
     _unsaved = frozenset({"output_shape", "flash_attention", "activity_regularizer"})
@@ -151,8 +138,8 @@ class HeadAttention(Layer):
         return dense
 
     def _make_softmax(self) -> None:
-        assert self.attention_axes is not None
-        self._softmax = Softmax(axis=tuple(range(-len(self.attention_axes), 0)), dtype=self.dtype_policy)
+        self._softmax = Softmax(axis=tuple(range(-len(self.attention_axes or ()), 0)), dtype=self.dtype_policy)
+        self._softmax.spreads_evenly = self.spreads_evenly
 
     def call(
         self,
@@ -218,7 +205,11 @@ class HeadAttention(Layer):
         rate, random_key = (self.dropout, self._dropout_layer.seed_generator.next()) if training else (None, None)
         output = attention(query, key, value, mask, dropout_rate=rate, dropout_key=random_key)  # (b, t, n, d)
         # Where nothing may be looked at, Keras gives 0 with dropout, and the mean of all values without.
-        return output if mask is None else jnp.where(jnp.swapaxes(jnp.any(mask, -1), 1, 2)[..., None], output, 0)
+        return (
+            output
+            if mask is None or self.spreads_evenly
+            else jnp.where(jnp.swapaxes(jnp.any(mask, -1), 1, 2)[..., None], output, 0)
+        )
 
     def compute_output_spec(self, *args, **kwargs):
         return infer(self._call_concrete_of, *args, **kwargs)

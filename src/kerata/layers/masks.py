@@ -1,8 +1,11 @@
-"""Masks that were noted on arrays, and the arguments of `call` that want them."""
+"""Masks that were noted on arrays, the arguments of `call` that want them, and masks of attention."""
 
 from typing import Any
 
+import jax.numpy as jnp
+
 from kerata.engine.scope import noted
+from kerata.engine.types import Array
 from kerata.layers.signatures import Parameters
 
 
@@ -34,3 +37,17 @@ def fill_masks(names: Parameters, args: tuple, kwargs: dict[str, Any]) -> tuple[
         if found is not None:
             kwargs = {**kwargs, name: found}
     return kwargs, mask
+
+
+def causal_mask(queries: int, keys: int) -> Array:
+    """True where the key is not later than the query: (1, queries, keys)."""
+    return (jnp.arange(queries)[:, None] >= jnp.arange(keys))[None]
+
+
+def conjunction(*masks: Array | None) -> Array | None:
+    """Where all masks are true; those that are `None` do not count, and `None` if all are."""
+    found = None
+    for mask in masks:
+        if mask is not None:
+            found = mask.astype(bool) if found is None else jnp.logical_and(found, mask.astype(bool))
+    return found

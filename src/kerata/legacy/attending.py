@@ -6,7 +6,14 @@ import numpy as np
 BEHIND = ("attention_mask", "return_attention_scores", "training", "use_causal_mask")
 
 
-class Attending:
+class Evenly:
+    """Where nothing may be looked at, all is looked at alike: masks were subtracted from logits."""
+
+    spreads_evenly = True
+    _facts_of_program = ("spreads_evenly",)
+
+
+class Attending(Evenly):
     """The mask of an attention stood fourth among what it is called with."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:

@@ -16,7 +16,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
 from kerata.legacy import bygone, configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.attending import Adapting, Attending, TakingLists
+from kerata.legacy.attending import Adapting, Attending, Evenly, TakingLists
 from kerata.legacy.bases import BASES
 from kerata.legacy.batches import KeptVariance, ShownStatistics
 from kerata.legacy.enlarging import Enlarging
@@ -77,8 +77,8 @@ def layer(era: str, name: str) -> object:
     mixins = (Resetting, OldLayer) if has_states else (OldLayer,)
     if modern in MIXINS:
         mixins = (MIXINS[modern], OldLayer)
-    if era == "tfkeras2" and modern is layers.CategoryEncoding:
-        mixins = (TakingLists, *mixins)
+    if era == "tfkeras2" and modern in OF_TENSORFLOW:
+        mixins = (OF_TENSORFLOW[modern], *mixins)
     if era == "tfkeras2" and (modern is layers.MultiHeadAttention or hasattr(modern, "adapt")):
         mixins = (Adapting if hasattr(modern, "adapt") else Attending, *mixins)
     if issubclass(modern, Merge):
@@ -88,6 +88,7 @@ def layer(era: str, name: str) -> object:
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
+OF_TENSORFLOW: dict[Any, type] = {layers.CategoryEncoding: TakingLists, layers.Softmax: Evenly}
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 MIXINS[layers.TimeDistributed] = Passing
 MIXINS[layers.BatchNormalization] = KeptVariance
