@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import kerata
-from kerata import layers, regularizers
+from kerata import layers, ops, regularizers
 from kerata.diagnosis import examine
 from kerata.diagnosis.judgement.case import Case, Part
 from kerata.diagnosis.judgement.experiments import Tried
@@ -17,6 +17,7 @@ from kerata.diagnosis.judgement.fitting import check_fit
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.ranking import rate_judged
 from kerata.diagnosis.judgement.runs import run_of
+from kerata.diagnosis.judgement.signals import Look
 from kerata.engine.traces import can_differ
 from kerata.search.luck import say_optimism
 from kerata.search.records import COMPLETE
@@ -203,3 +204,45 @@ def test_a_look_before_training_leaves_the_losses_unmade():
     model.compile("adam", {"a": "mse", "b": "categorical_crossentropy"})
     assert examine(model, None, x, {"a": x[:, :1], "b": np.eye(3)[y % 3]}).kinds[0] == "nothing_found"
     assert not objective_of(model).built
+
+
+class Layered(kerata.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = kerata.Sequential([*(layers.Dense(8, activation="relu") for _ in range(3)), layers.Dense(1)])
+
+    def call(self, inputs):
+        return self.inner(inputs)
+
+
+class OwnLoss(Layered):
+    def __init__(self):
+        super().__init__()
+        self.seen = kerata.metrics.Mean(name="seen")
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        loss = ops.mean(ops.square(ops.sum(x, -1, keepdims=True) - y_pred))
+        self.seen.update_state(loss)
+        return loss
+
+
+class AddedLoss(Layered):
+    def call(self, inputs):
+        outputs = self.inner(inputs)
+        self.add_loss(ops.mean(ops.square(ops.sum(inputs, -1, keepdims=True) - outputs)))
+        return outputs
+
+
+class OwnStep(OwnLoss):
+    def train_step(self, state, data):
+        return super().train_step(state, data)
+
+
+@pytest.mark.parametrize("kind", [OwnLoss, AddedLoss, OwnStep])
+def test_the_look_follows_the_loss_of_a_model_of_ones_own(kind):
+    x = np.random.default_rng(0).random((64, 8), "float32")
+    model = kind()
+    model.compile("adam")
+    model.fit(x, epochs=1, verbose=0)
+    seen = Look(model, Part(x, None, None))([v.numpy() for v in model.variables])
+    assert len(seen.gradients) == (0 if kind is OwnStep else 4) and all(size > 0 for size in seen.gradients.values())

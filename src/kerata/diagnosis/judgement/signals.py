@@ -23,6 +23,7 @@ from kerata.layers import BatchNormalization, Layer
 from kerata.layers.recurrent import RNN
 from kerata.models.model import Model
 from kerata.training.compilation import compilation_of
+from kerata.training.step_methods import overrides
 
 GLOROT = "Glorot and Bengio, Understanding the Difficulty of Training Deep Networks, 2010"
 LU = "Lu et al., Dying ReLU and Initialization, 2019"
@@ -30,6 +31,8 @@ HE = "He et al., Delving Deep into Rectifiers, 2015"
 NOTES = "Chollet, Deep Learning with Python, 8.3: batch normalization in frozen layers"
 PASCANU = "Pascanu et al., On the Difficulty of Training Recurrent Networks, 2013"
 GOODFELLOW_NUMBERS = "Goodfellow, Bengio, Courville, Deep Learning, 4.1: overflow and underflow"
+# Where a model defines one of these, what its training lowers cannot be known: there is no gradient to speak of.
+OWN_STEPS = ("train_step", "stateless_compute_loss", "compute_loss_and_updates")
 # Fewer rows do not show that a unit is never active.
 ROWS = 64
 # Fewer time steps are not long. A gradient is lost where it is this share of another.
@@ -75,10 +78,11 @@ class Look:
         self.twin, self.part = twin, part
         every = layers_called(twin)
         self.watched = without_base([layer for layer in every if not getattr(layer, "layers", None)])
-        self.recurrent = [layer for layer in every if isinstance(layer, RNN)]
+        known = not any(overrides(twin, name) for name in OWN_STEPS)
+        self.recurrent = [layer for layer in every if isinstance(layer, RNN) and known]
         self.kernels: list[tuple[str, int]] = [
             (layer.name, index)
-            for layer in self.watched
+            for layer in (self.watched if known else [])
             for index, variable in enumerate(twin.variables)
             if variable is main_weight(layer) and variable.trainable
         ]
@@ -130,6 +134,8 @@ class Look:
                 full[index] = value
             seen: dict[str, dict[str, Array]] = {}
             variables: list[Variable] = self.twin.variables
+            # A loss of one's own may count in measures.
+            counts = [v for metric in self.twin.metrics for v in metric.variables if not any(v is w for w in variables)]
             with ExitStack() as stack:
                 for layer in self.watched:
                     stack.enter_context(watched(layer, note_output(layer, seen)))
@@ -137,10 +143,9 @@ class Look:
                         stack.enter_context(watched_inputs(layer, note_statistics(layer, seen)))
                 for layer in self.recurrent:
                     stack.enter_context(watched_inputs(layer, self._add_nothing(layer.name, nothing)))
-                with Scope(variables, full, None, key):
+                with Scope([*variables, *counts], [*full, *(v.value for v in counts)], None, key) as scope:
                     outputs = self.twin(x, training=False)
-                    made = compilation_of(self.twin, "examine")
-                    total = made.objective(y, outputs)[0] if y is not None else jnp.zeros(())  # type: ignore[arg-type]
+                    total = self._loss(scope, x, y, outputs)
             return jnp.asarray(total, jnp.float32), (outputs, seen)
 
         chosen = ([values[i] for i in places], {name: jnp.zeros(a.shape, a.dtype) for name, a in self.nothing.items()})
@@ -148,6 +153,16 @@ class Look:
         # (samples, time, features) -> (time,)
         times = {name: jnp.sqrt(jnp.mean(jnp.square(g), axis=(0, *range(2, g.ndim)))) for name, g in along.items()}
         return outputs, loss, seen, [jnp.sqrt(jnp.mean(jnp.square(g))) for g in gradients], times
+
+    def _loss(self, scope: Scope, x: object, y: object, outputs: object) -> Array:
+        """What training lowers, without the penalties of weights."""
+        if overrides(self.twin, "compute_loss"):
+            return self.twin._compute_loss(x, y, outputs, training=False)  # type: ignore[arg-type]
+        made = compilation_of(self.twin, "examine")
+        total = made.objective(y, outputs)[0] if y is not None else jnp.zeros(())  # type: ignore[arg-type]
+        for loss in scope.losses:
+            total = total + jnp.sum(jnp.asarray(loss, jnp.float32))
+        return total
 
     def _add_nothing(self, name: str, nothing: dict[str, Array]) -> Callable[[Array], Array]:
         """Adds zeros to what a recurrent layer is given, or notes their shape where they are not made yet."""
