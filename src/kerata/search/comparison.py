@@ -30,6 +30,7 @@ from kerata.populations.scheduler import Scheduler
 from kerata.populations.validation import read_validation
 from kerata.search.building import build_apart
 from kerata.search.cross_validation import Folds, make_folds
+from kerata.search.curves import why_no_value
 from kerata.search.luck import Difference, paired_difference, say_difference
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
@@ -80,8 +81,10 @@ class Comparison:
         for name, members in runs.items():
             if faults := [m.trouble for m in members if m.fault is not None]:
                 self.failed[name] = str(faults[0])
-            elif bad := sum(m.bad_step >= 0 or not m.best_epoch for m in members):
+            elif bad := sum(m.bad_step >= 0 for m in members):
                 self.failed[name] = f"the loss became NaN or infinite in {bad} of {len(members)} runs"
+            elif empty := [m.history.history for m in members if not m.best_epoch]:
+                self.failed[name] = why_no_value(objective, empty)
         good = {name: members for name, members in runs.items() if name not in self.failed}
         self.scores = {name: np.array([m.best_value for m in members]) for name, members in good.items()}
         sign = -1 if objective.direction == "max" else 1

@@ -24,7 +24,7 @@ from kerata.populations.initial import InitialState, take_rows, was_trained
 from kerata.populations.member import Member, copies_of
 from kerata.populations.population import Trained, way_of, weigh_members
 from kerata.populations.scheduler import Scheduler
-from kerata.search.examining import say_folds
+from kerata.search.examining import loss_among, say_folds
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 from kerata.training.prepare import build_for
@@ -141,7 +141,8 @@ class CrossValidation:
         Args:
             experiments, seconds: as of `kerata.diagnosis.examine`.
         """
-        place = int(np.argsort(self.scores["loss"])[len(self.folds) // 2])
+        name = loss_among(name for name, values in self.scores.items() if values.ndim == 1)
+        place = int(np.argsort(self.scores[name])[len(self.folds) // 2]) if name else 0
         rows, held = self.folds[place]
         x, y = self._samples.tree[:2]
         ours, theirs = take_rows((x, y), rows), take_rows((x, y), held)
@@ -157,7 +158,7 @@ class CrossValidation:
         return say_folds(self.scores, *map(len, self.folds[0])).sentence
 
     def __str__(self) -> str:
-        return f"{self!r}\n{self.luck}" if len(self.folds) > 1 else repr(self)
+        return f"{self!r}\n{self.luck}" if len(self.folds) > 1 and self.scores else repr(self)
 
     def table(self) -> "DataFrame":
         """A pandas frame with a row a fold: its measures, the numbers of samples, epochs."""

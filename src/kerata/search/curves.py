@@ -22,6 +22,18 @@ def measure_names(trials: list[Trial], objective: Objective) -> list[str]:
     return sorted(kept, key=lambda name: (name != wanted, name != "loss"))
 
 
+def why_no_value(objective: Objective, histories: list[dict[str, list[float]]]) -> str:
+    """Why an objective has no value in any epoch: nobody measures it, or it never was a finite number.
+
+    >>> why_no_value(Objective("val_loss", "min"), [{"total": [1.0], "val_total": [2.0]}])
+    'val_loss is not among what is measured: total, val_total'
+    """
+    known = sorted({name for history in histories for name in history})
+    if known and objective.name not in known:
+        return f"{objective.name} is not among what is measured: {', '.join(known)}"
+    return f"{objective.name} was never a finite number"
+
+
 def mean_curve(histories: list[dict[str, list[float]]], name: str) -> list[float]:
     """The mean over the folds, as far as all of them ran: where one stops early, a mean of the others would jump.
 

@@ -1,10 +1,11 @@
 """Folds and studies, examined: how far scores are luck, and what the curves of the best show."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from kerata.base.checks import message
 from kerata.diagnosis.judgement.finding import Examination, Finding, found
 from kerata.diagnosis.judgement.pictures import Panel
 from kerata.diagnosis.reading import read_curves
@@ -16,6 +17,18 @@ from kerata.search.records import COMPLETE, FAILED, Trial
 
 NADEAU = "Nadeau and Bengio, Inference for the Generalization Error, 2003"
 TIBSHIRANI = "Tibshirani and Tibshirani, A Bias Correction for the Minimum Error Rate in Cross-Validation, 2009"
+# What training lowers is called so, by `compile` and in Keras's examples.
+LOSSES = ("loss", "total_loss")
+
+
+def loss_among(names: Iterable[str]) -> str | None:
+    """The name of what training lowers: a step of one's own may call it otherwise than `"loss"`.
+
+    >>> loss_among(["kl_loss", "total_loss"]), loss_among(["triplet"]), loss_among([])
+    ('total_loss', 'triplet', None)
+    """
+    known = list(names)
+    return next((name for name in LOSSES if name in known), known[0] if known else None)
 
 
 def say_folds(scores: Mapping[str, HostArray], trained: int, held: int) -> Finding:
@@ -25,7 +38,10 @@ def say_folds(scores: Mapping[str, HostArray], trained: int, held: int) -> Findi
         scores: of each measure, one number a fold.
         trained, held: the samples of a fold.
     """
-    name = next((name for name in scores if "accuracy" in name or name == "acc"), "loss")
+    plain = [name for name, values in scores.items() if np.ndim(values) == 1]
+    name = next((name for name in plain if "accuracy" in name or name == "acc"), None) or loss_among(plain)
+    if name is None:
+        raise ValueError(message("cross_validate", "nothing was measured in the folds", {"scores": list(scores)}))
     values = np.asarray(scores[name], float)
     half = mean_interval(values, held / trained)
     return found(

@@ -11,8 +11,10 @@ from kerata.base.registry import builtin
 from kerata.base.types import PathLike
 from kerata.data.samples import Data, Samples
 from kerata.data.sources import standardize_source
+from kerata.engine.types import HostArray
 from kerata.models.model import Model
 from kerata.populations.population import Population, fit_many
+from kerata.search.examining import LOSSES, loss_among
 from kerata.training.compilation import compilation_of
 from kerata.training.host import through_host
 
@@ -198,5 +200,21 @@ def lr_find(
         batch_size=batch_size,
         **arguments,
     )
-    losses = np.array([history["loss"] for history in many.histories], float).reshape(repeats, points, epochs)
+    losses = losses_of(many).reshape(repeats, points, epochs)
     return LearningRates(rates, losses.mean(0), many.seconds)
+
+
+def losses_of(many: Population) -> HostArray:
+    """What training lowers, (models, epochs), whatever the model's own step calls it."""
+    measured = [name for name in many.histories[0] if not name.startswith("val_")]
+    name = loss_among(measured)
+    if name is None or (name not in LOSSES and len(measured) > 1):
+        raise ValueError(
+            message(
+                "lr_find",
+                "there must be a loss among what the model's own step measures",
+                {"measures": measured},
+                'Name it "loss" in what train_step() returns',
+            )
+        )
+    return np.array([history[name] for history in many.histories], float)

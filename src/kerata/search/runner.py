@@ -24,6 +24,7 @@ from kerata.populations.member import Member, copies_of, watches_batches
 from kerata.populations.objective import Objective
 from kerata.populations.population import weigh_members
 from kerata.populations.scheduler import Scheduler
+from kerata.search.curves import why_no_value
 from kerata.search.front import PARAMETERS
 from kerata.search.pruners import Prunes
 from kerata.search.records import COMPLETE, FAILED, PRUNED
@@ -285,7 +286,7 @@ class Runner:
             where = f" in fold {index + 1}" if len(folds) > 1 else ""
             state, error = FAILED, f"{trouble}{where}"
         elif self.objective is not None and any(not member.best_epoch for member in folds):
-            state, error = FAILED, f"{self.objective.name} was never a finite number"
+            state, error = FAILED, why_no_value(self.objective, [m.history.history for m in folds if not m.best_epoch])
         elif was_cut:
             state = PRUNED
             error = f"cut after epoch {max(member.epoch for member in folds)}"

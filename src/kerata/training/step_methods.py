@@ -13,7 +13,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +54,11 @@ def overrides(model: object, name: str) -> bool:
         if name in cls.__dict__:
             return not is_ours(cls) or name in cls.__dict__.get("own_steps", ())
     return False
+
+
+def compute_own_loss(model: "StepMethods", x: object, y: object, y_pred: object) -> Array:
+    """What a user's own `compute_loss` makes of a batch in inference."""
+    return model._compute_loss(cast(Tree, x), cast(Tree, y), cast(Tree, y_pred), training=False)
 
 
 def refuse_own_function(model: object, kind: str) -> None:

@@ -23,7 +23,7 @@ from kerata.layers import BatchNormalization, Layer
 from kerata.layers.recurrent import RNN
 from kerata.models.model import Model
 from kerata.training.compilation import compilation_of
-from kerata.training.step_methods import overrides
+from kerata.training.step_methods import compute_own_loss, overrides
 
 GLOROT = "Glorot and Bengio, Understanding the Difficulty of Training Deep Networks, 2010"
 LU = "Lu et al., Dying ReLU and Initialization, 2019"
@@ -157,7 +157,7 @@ class Look:
     def _loss(self, scope: Scope, x: object, y: object, outputs: object) -> Array:
         """What training lowers, without the penalties of weights."""
         if overrides(self.twin, "compute_loss"):
-            return self.twin._compute_loss(x, y, outputs, training=False)  # type: ignore[arg-type]
+            return compute_own_loss(self.twin, x, y, outputs)
         made = compilation_of(self.twin, "examine")
         total = made.objective(y, outputs)[0] if y is not None else jnp.zeros(())  # type: ignore[arg-type]
         for loss in scope.losses:
