@@ -50,6 +50,13 @@ def test_measures_of_batches_of_several_lengths(keras, name, plain, rows, each):
         assert measured(make(), ((A, B), first), ((C, D), second)) == pytest.approx(expected, abs=1e-5)
 
 
+def test_weights_of_a_number_and_of_overlaps():
+    assert measured(tfkeras2.metrics.Mean(), (([[1.0, 3.0]],), 2.0), (([5.0],), None)) == pytest.approx((8 + 5) / 5)
+    overlap = tfkeras2.metrics.MeanIoU(num_classes=2)
+    overlap.update_state([0, 0, 1, 1], [0, 1, 0, 1], sample_weight=[0.3, 0.3, 0.3, 0.1])
+    assert float(overlap.result()) == pytest.approx((0.3 / 0.9 + 0.1 / 0.7) / 2)
+
+
 @ERAS
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_model_whose_batches_differ_in_length(keras, masked):

@@ -23,7 +23,16 @@ from kerata.legacy.enlarging import Enlarging
 from kerata.legacy.inputs import BeginningLayer, is_value, make_input
 from kerata.legacy.layers import Masked, OldLayer, Passing, Several, Symbolic, descriptions
 from kerata.legacy.measures import loss_of
-from kerata.legacy.metrics import COSINES, FUNCTIONS, NAMES_OF_COSINES, FirstNearest, MetricOfKeras2, deserializing, serialize
+from kerata.legacy.metrics import (
+    COSINES,
+    FUNCTIONS,
+    NAMES_OF_COSINES,
+    CountingFractions,
+    FirstNearest,
+    MetricOfKeras2,
+    deserializing,
+    serialize,
+)
 from kerata.legacy.models import OldModel, OldSequential
 from kerata.legacy.objects import LOOKUPS, Reseeded, adopted, looking
 from kerata.legacy.once import once
@@ -338,7 +347,10 @@ def among_tensors(era: str, name: str, modern: object, row: Row | None = None) -
     if not isinstance(modern, type):
         return followed(modern, modern) if callable(modern) else modern
     own = row if row is not None and row.arguments is not None else None
-    return spell(era, name, modern, own, OldLoss if issubclass(modern, losses.Loss) else OldMetric)
+    if issubclass(modern, losses.Loss):
+        return spell(era, name, modern, own, OldLoss)
+    counts = (CountingFractions,) if issubclass(modern, metrics.IoU) else ()
+    return spell(era, name, modern, own, *counts, OldMetric)
 
 
 @once

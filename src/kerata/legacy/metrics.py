@@ -68,6 +68,12 @@ class MetricOfKeras2(Spelled):
         return super().add_weight(shape=shape, initializer=initializer, dtype=dtype, name=name)  # type: ignore[misc]
 
 
+class CountingFractions:
+    """What was counted in fractions, as weights of samples make them."""
+
+    counts_in = "float32"
+
+
 class FirstNearest(MetricOfKeras2):
     """A rate at the first of the thresholds at which another one is nearest to what is wanted."""
 

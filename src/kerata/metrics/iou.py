@@ -31,6 +31,9 @@ class IoU(Metric):
 
     _direction = "up"
 
+    # The type of its counts where none is given: in `tf.keras` fractions, which weights of samples make.
+    counts_in: str | None = None
+
     def __init__(
         self,
         num_classes,
@@ -42,7 +45,7 @@ class IoU(Metric):
         sparse_y_pred=True,
         axis=-1,
     ):
-        super().__init__(name=name, dtype=dtype or standardize_policy("int").compute_dtype)
+        super().__init__(name=name, dtype=dtype or self.counts_in or standardize_policy("int").compute_dtype)
         self.num_classes = check_positive_int(self, "num_classes", num_classes)
         take_bytes(NUMBER_BYTES * num_classes, num_classes=num_classes)
         self.target_class_ids = list(target_class_ids)

@@ -89,7 +89,7 @@ def reduce_to_elements(values: TensorLike, sample_weight: TensorLike | None, dty
     padding = not are_weights(sample_weight)
     values, weight = fit_ranks(values, jnp.asarray(sample_weight, dtype))
     missing = values.ndim - weight.ndim
-    if missing == 1 or (padding and missing > 1):
+    if missing == 1 or (missing > 1 and (padding or not weight.ndim)):
         # Those that say which rows are there do so for all that these hold.
         weight = jnp.reshape(weight, (*weight.shape, *[1] * missing))
     elif missing:
