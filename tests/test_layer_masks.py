@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kerata
+from kerata import layers
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 4, 5, 3)).astype(np.float32)
@@ -160,3 +161,42 @@ def test_a_recurrent_layer_refuses_a_mask_of_other_steps(kind):
             layer(x, mask=np.ones(shape, bool))
     alone = np.array([[True, False, True], [True, True, False]])
     np.testing.assert_array_equal(layer(x, mask=alone[..., None]), layer(x, mask=alone))
+
+
+@pytest.mark.parametrize("order", [("query", "key", "value"), ("value", "query"), ("key", "value", "query")], ids=str)
+def test_the_first_argument_is_that_of_the_call_whatever_order_names_stand_in(order):
+    """The mask of an attention's output is that of its queries, as in Keras."""
+    queries, values = kerata.Input((3,)), kerata.Input((4,))
+    embedding = layers.Embedding(5, 4, mask_zero=True)
+    given = {"query": embedding(queries), "value": embedding(values), "key": embedding(values)}
+    attended = layers.MultiHeadAttention(2, 4)(**{name: given[name] for name in order})
+    model = kerata.Model([queries, values], [attended])
+    tokens = [np.array([[1, 2, 0], [1, 0, 0]]), np.array([[1, 2, 3, 4], [1, 2, 3, 0]])]
+    model.compile(loss="mse")
+    outputs = model.predict(tokens, verbose=0)
+    kept = outputs[tokens[0] != 0]
+    wanted = np.square(kept).mean()
+    np.testing.assert_allclose(model.evaluate(tokens, np.zeros((2, 3, 4)), verbose=0), wanted, rtol=1e-5)
+
+
+class WithMean(layers.Layer):
+    """Gives steps, and their mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+    def call(self, x):
+        return x, x.mean(1)
+
+
+@pytest.mark.parametrize("form", ["graph", "by hand"])
+def test_a_mask_is_that_of_the_first_of_several_outputs(form):
+    x = np.array([[[1.0], [2.0], [0.0]], [[3.0], [0.0], [0.0]]], "float32")
+    if form == "graph":
+        inputs = kerata.Input((3, 1))
+        model = kerata.Model(inputs, WithMean()(layers.Masking()(inputs))[1])
+    else:
+        model = kerata.Sequential([layers.Masking(), WithMean(), layers.Lambda(lambda both: both[1])])
+    model.compile(loss="mse")
+    np.testing.assert_allclose(model.evaluate(x, np.zeros((2, 1)), verbose=0), 1.0, rtol=1e-6)

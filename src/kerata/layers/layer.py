@@ -38,6 +38,7 @@ from kerata.layers.signatures import (
     as_shape,
     bind_call,
     call_parameters,
+    first_given,
     is_tensor,
     shape_parameters,
     shapes_to_build,
@@ -276,7 +277,7 @@ class Layer(WeightHolder):
             ) from None
 
     def _call_symbolic(self, args: tuple, kwargs: dict[str, Any]) -> object:
-        first = args[0] if args else next(iter(kwargs.values()))
+        first = first_given(self, args, kwargs)
         if self.input_spec is not None:
             check_input_spec(self, first)
         with name_scope(self.name):
@@ -303,7 +304,7 @@ class Layer(WeightHolder):
         if (is_default and not self.supports_masking) or any(noted(leaf, "mask") is not None for leaf in leaves):
             return
         found = mask if is_default else infer(self.compute_mask, first, mask)
-        masks = found if isinstance(found, (list, tuple)) else [found] * len(leaves)
+        masks = found if isinstance(found, (list, tuple)) else [found]
         for leaf, one in zip(leaves, masks, strict=False):
             if one is not None:
                 note(leaf, "mask", one)
@@ -345,7 +346,7 @@ class Layer(WeightHolder):
             kwargs = {**kwargs, "training": training}
         elif "training" not in names and not names.takes_any:
             kwargs = {k: v for k, v in kwargs.items() if k != "training"}
-        kwargs, mask = fill_masks(names, args, kwargs)
+        kwargs, mask = fill_masks(self, args, kwargs)
         if outermost and not in_scope():
             self._forget_losses()
         contexts().append(training)
@@ -394,12 +395,13 @@ class Layer(WeightHolder):
             return
         if not overrides and not self.supports_masking:
             return
-        given = args or tuple(kwargs.values())[:1]
+        given = args or ((first_given(self, args, kwargs),) if kwargs else ())
         found = self.compute_mask(given[0] if len(given) == 1 else given, mask) if given else None
         if found is None:
             return
+        # A mask that stands alone is that of the first output, as in Keras.
         leaves = jax.tree.leaves(outputs)
-        masks = found if isinstance(found, (list, tuple)) else [found] * len(leaves)
+        masks = found if isinstance(found, (list, tuple)) else [found]
         for output, one in zip(leaves, masks, strict=False):
             if one is not None:
                 note(output, "mask", one)
@@ -497,7 +499,7 @@ class Layer(WeightHolder):
         """The symbolic input of the first call on symbolic tensors."""
         node = self._first_node()
         # An input layer is called on nothing.
-        return node.args[0] if node.args else next(iter(node.kwargs.values()), node.outputs)
+        return first_given(self, node.args, node.kwargs) if node.args or node.kwargs else node.outputs
 
     @property
     def output(self) -> Any:

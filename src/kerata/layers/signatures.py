@@ -83,6 +83,19 @@ class Callee(Protocol):
     call: Callable[..., Any]
 
 
+def first_given(layer: Callee, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """What a call is given first: by the order of `call`, since arguments by name stand in any order.
+
+    Args:
+        layer: what is called.
+        args, kwargs: what its call is given.
+    """
+    if args:
+        return args[0]
+    names = (name for name in call_parameters(type(layer)).order if name in kwargs)
+    return kwargs.get(next(names, next(iter(kwargs), "")))
+
+
 def bind_call(layer: Callee, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a layer's `call` by name, with `training` and `mask` allowed as every layer's `__call__` allows them."""
     return _binding(type(layer).call)(layer, args, kwargs)

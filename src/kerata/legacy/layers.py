@@ -23,6 +23,7 @@ from kerata.engine.variable import Variable
 from kerata.initializers import Initializer
 from kerata.layers import RNN
 from kerata.layers.layer import Layer
+from kerata.layers.signatures import first_given
 from kerata.legacy.added import counted
 from kerata.legacy.changes import call_of, counts
 from kerata.legacy.closures import call_around, looks_at_tensors
@@ -385,7 +386,7 @@ class OldLayer(Naming, Flowing, Spelled):
     def get_input_at(self, node_index: int) -> Tensors:
         """The symbolic input of a call, by its number."""
         node = self.inbound_nodes[node_index]  # type: ignore[attr-defined]
-        return node.args[0] if node.args else next(iter(node.kwargs.values()))
+        return first_given(self, node.args, node.kwargs)  # type: ignore[arg-type]
 
     def get_output_shape_at(self, node_index: int) -> object:
         return shape_of(self.get_output_at(node_index))

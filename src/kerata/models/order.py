@@ -24,7 +24,7 @@ from kerata.layers import (
 )
 from kerata.layers.merging import Merge
 from kerata.layers.recurrent import RNN
-from kerata.layers.signatures import call_parameters
+from kerata.layers.signatures import call_parameters, first_given
 
 
 class MaskStep:
@@ -137,7 +137,7 @@ def terms_taken(nodes: Sequence[Node]) -> list[list[Term]]:
         if isinstance(layer, Layer) and (mask_of or isinstance(layer, (Embedding, Masking)) or is_own(layer)):
             if is_handed_mask(layer, node):
                 kwargs["mask"] = masks(node.args[0])
-            first = node.args[0] if node.args else next(iter(node.kwargs.values()))
+            first = first_given(layer, node.args, node.kwargs)
             known = kwargs.get("mask")
             before = flatten(masks(first) if known is None else known)
             if layer.supports_masking or type(layer).compute_mask is not Layer.compute_mask:
