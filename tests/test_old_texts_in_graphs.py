@@ -111,3 +111,39 @@ def test_functions_of_a_text_layer_in_files_are_found_by_their_registered_names(
         np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0))
         assert again.loss is distance
     assert keras.models.model_from_json(model.to_json()).layers[0].get_config()["standardize"] is not None
+
+
+@pytest.mark.parametrize("declared", [False, True], ids=["shape of call", "declared shape"])
+@pytest.mark.parametrize("form", ["graph", "chain"])
+def test_a_mask_that_functions_of_tensorflow_make(form, declared):
+    """As of a layer that adds positions to words: its `compute_mask` is a comparison of TensorFlow's."""
+
+    class Words(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = keras.layers.Embedding(9, 2, embeddings_initializer="ones")
+
+        def call(self, inputs):
+            return self.table(inputs)
+
+        def compute_mask(self, inputs, mask=None):
+            return tf.math.not_equal(inputs, 0)
+
+    class Shaped(Words):
+        def compute_output_shape(self, input_shape):
+            return (*input_shape, 2)
+
+    class Total(keras.layers.Layer):
+        def call(self, x, mask=None):
+            return tf.reduce_sum(x * tf.cast(mask, x.dtype)[:, :, tf.newaxis], axis=1)
+
+    words = Shaped() if declared else Words()
+    if form == "chain":
+        model = keras.Sequential([words, Total()])
+    else:
+        inputs = keras.Input((None,), dtype="int64")
+        model = keras.Model(inputs, Total()(words(inputs)))
+    model.compile("sgd", "mse")
+    x = np.array([[1, 2, 0], [4, 0, 0], [3, 3, 3]])
+    assert model(x).numpy().tolist() == model.predict(x, verbose=0).tolist() == [[2, 2], [1, 1], [3, 3]]
+    assert model.evaluate(x, np.zeros((3, 2)), verbose=0) == pytest.approx(14 / 3)

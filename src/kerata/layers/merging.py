@@ -25,6 +25,8 @@ class Merge(Layer):
 
     mixes_samples = False
     combine: Callable[[Any, Any], Any]
+    # Whether a step counts where all inputs that have a mask have it, and not where one has: before Keras 3.
+    masks_all = False
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -64,9 +66,10 @@ class Merge(Layer):
 
     def compute_mask(self, inputs, mask=None):
         check_masks(self, inputs, mask)
-        if mask is None or any(one is None for one in mask):
+        given = [one for one in mask or () if one is not None]
+        if not given or (len(given) < len(inputs) and not self.masks_all):
             return None
-        return functools.reduce(jnp.logical_or, mask)
+        return functools.reduce(jnp.logical_and if self.masks_all else jnp.logical_or, given)
 
 
 def check_masks(layer: Layer, inputs: Sequence[object], mask: Sequence[object] | None) -> None:
@@ -305,7 +308,8 @@ class Concatenate(Merge):
         # A mask has as many axes as the inputs' masks have.
         most = max(one.ndim for one in mask if one is not None)
         whole = jnp.concatenate(wide, axis=self.axis)
-        return jnp.any(whole, axis=tuple(range(min(most, whole.ndim - 1), whole.ndim)))
+        join = jnp.all if self.masks_all else jnp.any
+        return join(whole, axis=tuple(range(min(most, whole.ndim - 1), whole.ndim)))
 
 
 @builtin("layers")

@@ -91,7 +91,7 @@ def layer(era: str, name: str) -> object:
     if era == "tfkeras2" and (modern is layers.MultiHeadAttention or hasattr(modern, "adapt")):
         mixins = (Adapting if hasattr(modern, "adapt") else Attending, *mixins)
     if issubclass(modern, Merge):
-        mixins = (Several, *mixins)
+        mixins = (Several, merging.MaskedInOne, *mixins)
     elif modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
         mixins = (Masked, *mixins)
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)

@@ -22,6 +22,13 @@ MODES = {
 OutputShape: TypeAlias = Sequence[int | None] | Callable[..., object] | None
 
 
+class MaskedInOne:
+    """A layer that merges: what is masked in one input is masked in the output, and inputs without a mask count for nothing."""
+
+    masks_all = True
+    _facts_of_program = ("masks_all",)
+
+
 def merging_layer(
     mode: str | Callable[..., Any],
     concat_axis: int,
@@ -36,11 +43,11 @@ def merging_layer(
         shape = None if output_shape is None or callable(output_shape) else tuple(output_shape)
         return layers.Lambda(mode, output_shape=shape, arguments=arguments or {}, name=name)
     kind = getattr(layers, MODES[check_choice("merge", "mode", mode, MODES)])
-    if mode == "concat":
-        return kind(axis=concat_axis, name=name)
     if mode in ("dot", "cos"):
         return kind(axes=[int(a) for a in dot_axes] if isinstance(dot_axes, (list, tuple)) else dot_axes, name=name)
-    return kind(name=name)
+    made: Layer = kind(axis=concat_axis, name=name) if mode == "concat" else kind(name=name)
+    vars(made)["masks_all"] = True
+    return made
 
 
 def merge(

@@ -109,9 +109,8 @@ class Flowing(Listing):
 
     def _shapes_of_call(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         found = super()._shapes_of_call(args, kwargs)  # type: ignore[misc]
-        if is_ours(type(self)) or self._era != "tfkeras2":
-            return found
-        return {name: as_shapes(shape) for name, shape in found.items()}
+        today = is_ours(type(self)) or self._era != "tfkeras2"
+        return found if today else {name: as_shapes(shape) for name, shape in found.items()}
 
     def _call_concrete(self, args: tuple, kwargs: dict[str, Any]) -> object:
         names = call_parameters(type(self))
@@ -139,10 +138,11 @@ class Flowing(Listing):
         return found if given or not in_scope() else narrowed(found)
 
     def _note_masks(self, args: tuple, kwargs: dict[str, Any], outputs: object, mask: object) -> None:
+        if gives_tensors(self) and not is_ours(type(self).compute_mask):  # type: ignore[attr-defined]
+            args, kwargs, mask = as_tensors(args), as_tensors(kwargs), as_tensors(mask)
         super()._note_masks(args, kwargs, outputs, mask)  # type: ignore[misc]
-        for leaf in jax.tree.leaves(outputs):
-            if isinstance(found := noted(leaf, "mask"), Tensor):
-                note(leaf, "mask", found._array)  # TensorFlow's functions made it in a `compute_mask`.
+        for leaf in (one for one in jax.tree.leaves(outputs) if isinstance(noted(one, "mask"), Tensor)):
+            note(leaf, "mask", narrow(noted(leaf, "mask")))  # TensorFlow's functions in a `compute_mask` give tensors.
 
     def _penalize(self, output: object) -> object:
         if not isinstance(output, Tensor):
