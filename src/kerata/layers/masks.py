@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from kerata.engine.scope import noted
 from kerata.engine.types import Array
-from kerata.layers.signatures import call_parameters, first_given
+from kerata.layers.signatures import Callee, call_parameters, first_given
 
 
 def noted_masks(value: object) -> object:
@@ -18,7 +18,7 @@ def noted_masks(value: object) -> object:
     return None if value is None or isinstance(value, (dict, str, int, float)) else noted(value, "mask")
 
 
-def fill_masks(layer: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+def fill_masks(layer: Callee, args: tuple, kwargs: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Masks noted on the inputs, handed to the arguments of `call` that want them; and the first input's mask."""
     names, first = call_parameters(type(layer)), first_given(layer, args, kwargs)
     explicit = kwargs.get("mask")

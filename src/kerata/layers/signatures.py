@@ -83,7 +83,7 @@ class Callee(Protocol):
     call: Callable[..., Any]
 
 
-def first_given(layer: Callee, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+def first_given(layer: Callee, args: Sequence[Any], kwargs: dict[str, Any]) -> object:
     """What a call is given first: by the order of `call`, since arguments by name stand in any order.
 
     Args:
