@@ -116,7 +116,7 @@ class Flowing(Listing):
         names = call_parameters(type(self))
         if self._era == "tfkeras2" and names.takes_any and not is_ours(type(self)):
             # A `call(self, x, **kwargs)` was told of training and of the mask, as if it had named them.
-            known = {"training": training_now(), "mask": fill_masks(cast(Layer, self), args, kwargs)[1]}
+            known = {"training": training_now(), "mask": fill_masks(self, args, kwargs)[1]}  # type: ignore[arg-type]
             added = {name: one for name, one in known.items() if name not in names and kwargs.get(name) is None}
             kwargs = {**kwargs, **{name: one for name, one in added.items() if name == "training" or one is not None}}
         return super()._call_concrete(args, kwargs)  # type: ignore[misc]
