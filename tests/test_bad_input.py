@@ -543,3 +543,46 @@ def test_weights_are_not_counted_before_there_are_any(make):
 def test_a_whole_number_that_no_float_holds_is_named(make):
     with pytest.raises(ValueError, match="must be a number that a float holds"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("labels", "fix"),
+    [
+        (LABELS, "For classes from 0 to 2 use sparse_categorical_crossentropy and 3 outputs."),
+        (LABELS % 2 + 1, "The labels start at 1: subtract 1."),
+        (LABELS % 2 * 2 - 1, "Map -1 and 1 to 0 and 1, or use hinge."),
+        (LABELS * 0.7, "Map the two classes to 0 and 1; for numbers that are measured use mse."),
+    ],
+)
+def test_labels_of_a_binary_loss_say_what_to_do(labels, fix):
+    with pytest.raises(ValueError, match=fix):
+        classifier("binary_crossentropy", 1, "sigmoid").fit(X, labels, verbose=0)
+
+
+def test_bytes_of_pictures_as_targets_of_a_binary_loss():
+    model = kerata.Sequential([kerata.Input((4, 4, 1)), L.Conv2D(1, 1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    images = RNG.integers(0, 256, (8, 4, 4, 1))
+    with pytest.raises(ValueError, match="Divide pictures by 255"):
+        model.fit(images / 255, images, verbose=0)
+
+
+@pytest.mark.parametrize("given", [(X[:, :2], LABELS), (X[:5], LABELS), (X * np.nan, LABELS), (X, LABELS + 9)])
+def test_an_error_in_data_to_validate_on_says_so(given):
+    with pytest.raises(ValueError) as error:
+        classifier().fit(X, LABELS, validation_data=given, verbose=0)
+    assert error.value.__notes__ == ["It came up in `validation_data`."]
+
+
+def test_an_error_in_samples_held_out_says_so():
+    with pytest.raises(ValueError) as error:
+        classifier().fit(np.where(np.arange(40)[:, None] < 36, X, np.nan), LABELS, validation_split=0.1, verbose=0)
+    assert error.value.__notes__ == ["It came up in the samples held out to validate on."]
+
+
+def test_a_table_for_named_inputs_says_how():
+    inputs = {name: kerata.Input((1,), name=name) for name in "ab"}
+    model = kerata.Model(inputs, L.Dense(1)(L.concatenate(list(inputs.values()))))
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match=r"Give a dict of arrays by these names; dict\(frame\)"):
+        model.fit(pd.DataFrame(X[:, :2], columns=["a", "b"]), NUMBERS, verbose=0)

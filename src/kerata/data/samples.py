@@ -245,7 +245,8 @@ def _check_numbers(value: AnyArray, name: str) -> None:
         fix = "Turn text into numbers first, e.g. with numpy.unique(values, return_inverse=True) or pandas.get_dummies"
         raise TypeError(message("data", f"`{name}` must hold numbers", {name: value}, fix))
     if value.dtype.kind in "Mm":
-        raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}))
+        fix = "Take what matters of them, e.g. the month, or days: (dates - dates[0]) / numpy.timedelta64(1, 'D')"
+        raise TypeError(message("data", f"`{name}` must hold numbers, not dates", {name: value}, fix))
     if value.dtype.names:
         fix = "Take its fields as columns, e.g. with numpy.lib.recfunctions.structured_to_unstructured"
         raise TypeError(message("data", f"`{name}` must hold numbers, not records", {name: value}, fix))

@@ -179,10 +179,11 @@ class Graph:
         else:
             flat = [inputs]
         if len(flat) != len(self.inputs):
-            what = "named input(s) with keys" if isinstance(self.inputs_tree, dict) else "input(s):"
-            raise ValueError(
-                message(owner, f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}", {"inputs": len(flat)})
-            )
+            named = isinstance(self.inputs_tree, dict)
+            what = "named input(s) with keys" if named else "input(s):"
+            fix = "Give a dict of arrays by these names; dict(frame) is one of a table's columns" if named else ""
+            expected = f"it expects {len(self.inputs)} {what} {', '.join(self.input_names)}"
+            raise ValueError(message(owner, expected, {"inputs": len(flat)}, fix))
         return [fit(value, tensor, owner) for value, tensor in zip(flat, self.inputs, strict=True)]
 
     def _warn(self, owner: Owner, received: object, fix: str) -> None:

@@ -100,15 +100,24 @@ def make_validation(
     """
     if data is None:
         return None
+    try:
+        return Validation(evaluation(model, source_of(model, data), batch_size, steps, times=times), frequency)
+    except (TypeError, ValueError) as error:
+        error.add_note(
+            f"It came up in {'the samples held out to validate on' if isinstance(data, Samples) else '`validation_data`'}."
+        )
+        raise
+
+
+def source_of(model: TrainedModel, data: Data | Samples) -> Samples | Batches:
+    """What `validation_data` holds, as arrays or batches."""
     check_validation(data, model._graph is not None and len(model._graph.inputs) == 1)
     if isinstance(data, (tuple, list)) and (len(data) in (2, 3) or (len(data) == 1 and isinstance(data, tuple))):
         inputs, *rest = data
-        source: Samples | Batches | None = standardize_source(
-            through_host(model, inputs), *rest, owner="validation_data", reading=reading_of(model)
-        )
-    elif isinstance(data, Samples):
-        source = data
-    elif hasattr(data, "shape") or hasattr(data, "iloc"):
+        return standardize_source(through_host(model, inputs), *rest, owner="validation_data", reading=reading_of(model))
+    if isinstance(data, Samples):
+        return data
+    if hasattr(data, "shape") or hasattr(data, "iloc"):
         raise ValueError(
             message(
                 "fit",
@@ -117,9 +126,7 @@ def make_validation(
                 "Write validation_data=(x_val, y_val)",
             )
         )
-    else:
-        source = standardize_source(through_host(model, data), owner="validation_data", reading=reading_of(model))
-    return Validation(evaluation(model, source, batch_size, steps, times=times), frequency)
+    return standardize_source(through_host(model, data), owner="validation_data", reading=reading_of(model))
 
 
 def check_validation(data: object, one_input: bool) -> None:
