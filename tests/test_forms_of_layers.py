@@ -360,3 +360,10 @@ def test_both_directions_may_be_of_a_users_own_parts(make):
     forward.set_weights(both.get_weights()[:count])
     backward.set_weights(both.get_weights()[count:])
     np.testing.assert_allclose(found, np.concatenate([forward(x), backward(x[:, ::-1])], -1), rtol=1e-6)
+
+
+def test_a_last_batch_of_another_size_for_a_stateful_layer_says_what_fits():
+    model = kerata.Sequential([kerata.Input(batch_shape=(4, 3, 1)), kerata.layers.LSTM(2, stateful=True)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"give batch_size=4, and 4, 8, 12, \.\.\. samples"):
+        model.fit(np.ones((9, 3, 1)), np.ones((9, 2)), batch_size=4, verbose=0)

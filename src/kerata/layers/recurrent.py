@@ -145,13 +145,13 @@ class RNN(Layer, SkipOutputShape):
         if isinstance(self.cell, StackedRNNCells):
             form = jax.tree.structure(jax.eval_shape(lambda: self.get_initial_state(sequences.shape[0])))
             given = jax.tree.unflatten(form, jax.tree.leaves(given))
-        if jax.tree.leaves(given)[0].shape[0] != sequences.shape[0]:
+        states = jax.tree.leaves(given)[0].shape
+        if states[0] != sequences.shape[0]:
+            size = states[0]
+            fix = f"Of a stateful layer give batch_size={size}, and {size}, {2 * size}, {3 * size}, ... samples"
+            expected = "the states and the sequences must have the same batch size"
             raise ValueError(
-                message(
-                    self,
-                    "the states and the sequences must have the same batch size",
-                    {"states": jax.tree.leaves(given)[0].shape, "sequences": sequences.shape},
-                )
+                message(self, expected, {"states": states, "sequences": sequences.shape}, fix if self.stateful else "")
             )
         return given
 
