@@ -161,6 +161,14 @@ def test_a_loss_that_has_not_fallen_is_not_healthy():
     assert finding.kind == "too_little_to_say" and "after 1 epoch and has not fallen" in finding.sentence
 
 
+def test_an_epoch_of_a_few_steps_is_not_healthy():
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
+    model = kerata.Sequential([kerata.Input((4,)), layers.Dense(16, activation="relu"), layers.Dense(1, activation="sigmoid")])
+    model.compile(kerata.optimizers.Adam(0.03), "binary_crossentropy", metrics=["accuracy"])
+    finding = model.fit(x, x.sum(1) > 0, batch_size=8, verbose=0, seed=0).examine(experiments=False)[0]
+    assert finding.kind == "too_little_to_say" and "the run made 25 steps. Train" in finding.sentence
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_of_few_samples_nothing_can_be_said(count: int):
     x = RNG.normal(size=(count, 4)).astype("float32")

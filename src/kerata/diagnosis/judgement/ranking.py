@@ -6,6 +6,7 @@ from kerata.diagnosis.judgement.case import Case
 from kerata.diagnosis.judgement.curves import NOTES
 from kerata.diagnosis.judgement.experiments import Tried
 from kerata.diagnosis.judgement.finding import SEVERITIES, Finding, found
+from kerata.diagnosis.judgement.fitting import FEW_STEPS, steps_of
 from kerata.diagnosis.judgement.measures import Scores
 from kerata.diagnosis.judgement.runs import run_of
 from kerata.engine.types import HostArray
@@ -164,7 +165,10 @@ def say_healthy(case: Case, scores: Scores, tried: Tried) -> Finding:
     size = case.train.size if case.train is not None else FEWEST + 1
     if size <= FEWEST or is_flat(loss, run.known and run.progress > 0.3, scores):
         return say_too_little(case, size)
-    parts = ["This run is healthy: the training loss came from {begin:.3g} to {end:.3g} in {epochs} epochs"]
+    if len(loss) == 1 and steps_of(case, run) < FEW_STEPS:
+        return say_too_little(case, size, steps_of(case, run))
+    way = "from {begin:.3g} to {end:.3g} in {epochs} epochs" if len(loss) > 1 else "to {end:.3g} in {epochs} epochs"
+    parts = [f"This run is healthy: the training loss came {way}"]
     evidence: dict[str, float | int | str] = {"begin": float(loss[0]), "end": float(loss[-1]), "epochs": len(loss)}
     if len(run.held):
         parts.append("the validation loss is {held:.3g}")
@@ -194,10 +198,11 @@ def is_flat(loss: HostArray, learned: bool, scores: Scores) -> bool:
     return not fell and not learned and not (good and scores.own > scores.constant + 0.02)
 
 
-def say_too_little(case: Case, samples: int) -> Finding:
-    """A run of which nothing can be said: too few samples, or a loss that has not moved yet."""
+def say_too_little(case: Case, samples: int, steps: int = 0) -> Finding:
+    """A run of which nothing can be said: too few samples, a few `steps` in one epoch, or a loss that has not moved yet."""
     loss = case.curve("loss")
     tiny = samples <= FEWEST
+    course = "the run made {steps} steps" if steps else "the loss is {end:.3g} after {epochs} epochs and has not fallen yet"
     return found(
         "too_little_to_say",
         "mild",
@@ -205,12 +210,13 @@ def say_too_little(case: Case, samples: int) -> Finding:
         + (
             "it was trained on {samples} samples. A network needs some dozens at least."
             if tiny
-            else "the loss is {end:.3g} after {epochs} epochs and has not fallen yet. Train for more epochs."
+            else course + ". Train for more epochs."
         ),
         "print(x.shape, y.shape)  # are these all?" if tiny else f"model.fit(x, y, epochs={max(10, 3 * len(loss))})",
         NOTES,
         0.5,
         samples=samples,
+        steps=steps,
         end=float(loss[-1]),
         epochs=len(loss),
     )
