@@ -257,7 +257,7 @@ def _check_integers(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any
 def _check_binary(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, ...]) -> None:
     _check_same(where, loss, labels, shape)
     if labels.size and (labels.min() < 0 or labels.max() > 1):
-        low, high = labels.min(), labels.max()
+        low, high = labels.min().item(), labels.max().item()
         fix = "Map the two classes to 0 and 1; for numbers that are measured use mse"
         if low == -1 and high == 1:
             fix = "Map -1 and 1 to 0 and 1, or use hinge"
@@ -268,9 +268,7 @@ def _check_binary(where: str, loss: Loss, labels: np.ndarray, shape: tuple[Any, 
         elif low == 0 and high < 1000 and not np.any(labels % 1):
             fix = f"For classes from 0 to {int(high)} use sparse_categorical_crossentropy and {int(high) + 1} outputs"
         raise ValueError(
-            message(
-                where, f"targets of {loss.name} must be between 0 and 1", {"lowest": low.item(), "highest": high.item()}, fix
-            )
+            message(where, f"targets of {loss.name} must be between 0 and 1", {"lowest": low, "highest": high}, fix)
         )
 
 
