@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -60,6 +61,19 @@ def test_a_classifier_learns_and_gives_labels():
     decided = estimator.decision_function(X)
     np.testing.assert_allclose(decided, both[:, 1] - both[:, 0], atol=1e-6)
     np.testing.assert_array_equal(estimator.predict(X), np.where(decided > 0, "up", "down"))
+
+
+def test_probabilities_of_a_classifier():
+    estimator = SKLearnClassifier(build, model_kwargs=CLASSES, fit_kwargs={"epochs": 3}).fit(X, LABELS)
+    found = estimator.predict_proba(X)
+    assert found.shape == (41, 2) and found.dtype == np.float64
+    np.testing.assert_allclose(found, estimator.model_.predict(X, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-12)
+    votes = VotingClassifier([("a", estimator), ("b", LogisticRegression())], voting="soft").fit(X, LABELS)
+    assert votes.predict(X).shape == (41,)
+    plain = SKLearnClassifier(build).fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"outputs must be probabilities.*End it in softmax"):
+        plain.predict_proba(10 * X)
 
 
 def test_a_regressor_of_several_outputs():

@@ -60,7 +60,8 @@ class Confusion:
         width = max(len(name) for name in self.names)
         lines = [f"{int(self.counts.sum()):,} samples, {self.accuracy:.1%} right", f"{'':{width}}  recall  precision  samples"]
         for name, recall, precision, row in zip(self.names, self.recall, self.precision, self.counts, strict=True):
-            lines.append(f"{name:{width}}  {recall:6.1%}  {precision:9.1%}  {int(row.sum()):7,}")
+            shares = [f"{share:.1%}" if np.isfinite(share) else "-" for share in (recall, precision)]
+            lines.append(f"{name:{width}}  {shares[0]:>6}  {shares[1]:>9}  {int(row.sum()):7,}")
         lines += [f"{true} was taken for {taken} {often} times" for true, taken, often in self.pairs(3)]
         return "\n".join(lines)
 

@@ -205,6 +205,16 @@ class SKLearnClassifier(ClassifierMixin, SKLBase):
         outputs = self._outputs(X)
         return outputs[:, 1] - outputs[:, 0] if len(self.classes_) == 2 else outputs
 
+    def predict_proba(self, X: ArrayLike) -> HostArray:
+        """The probability of each class, of shape (samples, classes); a `ValueError` where the model gives none."""
+        outputs = self._outputs(X).astype("float64")
+        sums = outputs.sum(axis=-1, keepdims=True)
+        if outputs.size and (outputs.min() < 0 or np.abs(sums - 1).max() > 1e-3):
+            received = {"lowest": float(outputs.min()), "sums": f"{sums.min():.4g} to {sums.max():.4g}"}
+            expected = "the model's outputs must be probabilities, which sum to 1 for each sample"
+            raise ValueError(message(type(self).__name__, expected, received, "End it in softmax, or use decision_function()"))
+        return outputs / sums
+
     def predict(self, X: ArrayLike) -> HostArray:
         """The labels, of shape (samples,)."""
         places = np.argmax(self._outputs(X), axis=-1)
