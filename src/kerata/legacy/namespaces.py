@@ -189,7 +189,7 @@ def namespaces(era: str) -> dict[str, tuple[Any, Maker, Any]]:
         found |= {"experimental": (SCHEDULES_OF_THEN, of(schedules), MISSING_EXPERIMENTS)}
         # Programs of Keras 3 on TensorFlow are run as those of tf.keras.
         found |= {"ops": (todays.names_of(ops), todays.operation, {}), "random": (todays.names_of(random), todays.draw, {})}
-        found |= {f"ops {name}": (todays.names_of(room), todays.operation, {}) for name, room in todays.ROOMS.items()}
+        found |= {f"ops.{name}": (todays.names_of(room), todays.operation, {}) for name, room in todays.ROOMS.items()}
     for name in networks.families(era):
         found[f"networks {name}"] = ([*networks.FAMILIES[name][1], *networks.TOOLS], networks.member(name), {})
     for name in DATASETS:
@@ -230,7 +230,7 @@ def paths(era: str) -> dict[str, str]:
         found |= {"keras.optimizers.schedules": "schedules", "keras.saving": "saving", "keras.experimental": "experimental"}
         found |= {"keras.utils.legacy": "saving", "keras.callbacks.experimental": "callbacks"}
         found |= {f"keras.mixed_precision{part}": "mixed precision" for part in ("", ".experimental")}
-        found |= {"keras.ops": "ops", "keras.random": "random", **{f"keras.ops.{name}": f"ops {name}" for name in todays.ROOMS}}
+        found |= {"keras.ops": "ops", "keras.random": "random", **{f"keras.ops.{name}": f"ops.{name}" for name in todays.ROOMS}}
     found |= {"keras.applications": "applications", "keras.applications.imagenet_utils": "imagenet"}
     found |= {f"keras.applications.{name}": f"networks {name}" for name in networks.families(era)}
     found |= {"keras.wrappers": "nothing", "keras.wrappers.scikit_learn": "scikit_learn", "keras.preprocessing.image": "image"}

@@ -54,6 +54,7 @@ class FeatureLists:
 class SequenceExample:
     """Features of a whole and lists of features, as one record.
 
+    >>> from kerata.legacy.tensorflow.examples import Int64List
     >>> steps = FeatureList([Feature(int64_list=Int64List([n])) for n in (1, 2)])
     >>> example = SequenceExample(feature_lists=FeatureLists({"a": steps}))
     >>> back = SequenceExample.FromString(example.SerializeToString())
