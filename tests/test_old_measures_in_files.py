@@ -179,3 +179,19 @@ def test_registered_functions_stand_under_their_full_names(tmp_path):
     assert written["loss"] == written["metrics"][0] == "of_files>registered_loss"
     again = models.load_model(str(tmp_path / "model.h5"))
     np.testing.assert_allclose(again.evaluate(x, x[:, :2], verbose=0), model.evaluate(x, x[:, :2], verbose=0), rtol=1e-6)
+
+
+def test_calls_by_name_alone(tmp_path):
+    entry = tfkeras2.Input((4, 3))
+    states = layers.Dense(3, name="states")(entry)
+    model = models.Model(entry, layers.MultiHeadAttention(2, 4, name="attention")(value=states, query=entry))
+    with pytest.warns(UserWarning, match="further arguments"):
+        model.save(str(tmp_path / "model.h5"))
+    with h5py.File(tmp_path / "model.h5") as file:
+        parts = json.loads(file.attrs["model_config"])["config"]["layers"]
+    (call,) = [part["inbound_nodes"] for part in parts if part["name"] == "attention"]
+    # As `tf_keras` writes it: what the call takes first, and the others beside it.
+    assert call == [[[entry.name, 0, 0, {"value": ["states", 0, 0]}]]]
+    data = np.random.RandomState(1).rand(2, 4, 3)
+    again = models.load_model(str(tmp_path / "model.h5"))
+    np.testing.assert_array_equal(again.predict(data, verbose=0), model.predict(data, verbose=0))

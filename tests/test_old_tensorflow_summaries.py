@@ -88,3 +88,31 @@ def test_summaries_of_tensorflow_1(tmp_path):
     assert numbers(tmp_path) == {"loss": [(2, 0.5)], "accuracy": [(2, 0.75)]}
     with pytest.raises(TypeError, match="must be a tf"):
         writer.add_summary(b"merged", 3)
+
+
+def test_a_step_that_writes_runs_as_python(tmp_path):
+    class Model(tfkeras2.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = tfkeras2.layers.Dense(1, kernel_initializer="ones")
+
+        def call(self, x):
+            return self.dense(x)
+
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean((y - self(x)) ** 2)
+            self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+            with writer.as_default():
+                summary.scalar("loss", loss, step=self.optimizer.iterations)
+            return {"loss": loss}
+
+    writer = summary.create_file_writer(str(tmp_path))
+    model = Model()
+    model.compile(tfkeras2.optimizers.SGD(0.1))
+    with pytest.warns(UserWarning, match="batches run as Python"):
+        history = model.fit(np.ones((5, 2)), np.ones((5, 1)), batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    written = numbers(tmp_path)["loss"]
+    assert [step for step, _ in written] == [1, 2, 3, 4, 5, 6]
+    assert [written[2][1], written[5][1]] == pytest.approx(history["loss"])

@@ -144,7 +144,8 @@ def events_of(name: str, step: Step) -> tuple[EventWriter, int] | None:
     if found is None:
         fix = "Give step=, or say tf.summary.experimental.set_step(step) before"
         raise ValueError(message("tf.summary", "No step set", {"name": name}, fix))
-    return writer.events, int(found)
+    # Of a variable, as of what is written, a program has no numbers: then its steps run as Python.
+    return writer.events, int(numbers_of(found))
 
 
 def numbers_of(data: object) -> np.ndarray:

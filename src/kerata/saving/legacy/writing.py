@@ -277,13 +277,16 @@ class Words:
 
     def node(self, plain: dict[str, Any], node: dict[str, Any]) -> list[Any] | dict[str, Any]:
         args, others = node["args"], {key: value for key, value in node["kwargs"].items() if value is not None}
+        called = find_builtin("layers", plain["class_name"])
+        named = [] if called is None else list(inspect.signature(called.call).parameters)[1:]
+        if not args and named and named[0] in others:
+            # What a call takes first stands first, by name or not.
+            args = [others.pop(named[0])]
         first = list(args[0]) if args and isinstance(args[0], (list, tuple)) else list(args[:1])
         if self.for_then and plain["class_name"] in BEGINNING and "initial_state" in others:
             self.warn("Keras 3 does not read the states that a layer begins with from an '.h5' file", {"layer": plain["name"]})
             states = others.pop("initial_state")
             first += states if isinstance(states, (list, tuple)) else [states]
-        called = find_builtin("layers", plain["class_name"])
-        named = [] if called is None else list(inspect.signature(called.call).parameters)[1:]
         received = {"layer": plain["name"], "arguments": len(args), "by name": list(others)}
         if not args or len(args) > max(1, len(named)):
             raise self.refuse("calls with further arguments cannot be written to an '.h5' file", received)
