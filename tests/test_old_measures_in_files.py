@@ -166,19 +166,25 @@ def test_own_functions_with_the_names_of_built_in_ones_stay_own(keras, place, tm
         assert written["metrics"] == [wrapped("accuracy", "accuracy"), "binary_accuracy", classed("MeanAbsoluteError", "mae")]
 
 
-def test_registered_functions_stand_under_their_full_names(tmp_path):
-    @tfkeras2.utils.register_keras_serializable("of_files")
-    def registered_loss(y_true, y_pred):
-        return tfkeras2.backend.mean(tfkeras2.backend.square(y_true - y_pred), axis=-1)
+def test_a_function_that_is_called_as_a_registered_one_stays_ones_own(tmp_path):
+    def registered(factor, package):
+        def twice_named(y_true, y_pred):
+            return factor * tfkeras2.backend.mean(tfkeras2.backend.square(y_true - y_pred), axis=-1)
 
+        return tfkeras2.utils.register_keras_serializable(package)(twice_named) if package else twice_named
+
+    registered(7.0, "of_files_a")
+    own = registered(1.0, "")
     model = tfkeras2.models.Sequential([layers.Dense(2, input_shape=(4,))])
-    model.compile("sgd", loss=registered_loss, metrics=[registered_loss, "mae"])
+    model.compile("sgd", loss=own, metrics=[own])
+    wanted = model.evaluate(x, x[:, :2], verbose=0)
     model.save(str(tmp_path / "model.h5"))
-    with h5py.File(tmp_path / "model.h5") as file:
-        written = json.loads(file.attrs["training_config"])
-    assert written["loss"] == written["metrics"][0] == "of_files>registered_loss"
-    again = models.load_model(str(tmp_path / "model.h5"))
-    np.testing.assert_allclose(again.evaluate(x, x[:, :2], verbose=0), model.evaluate(x, x[:, :2], verbose=0), rtol=1e-6)
+    again = models.load_model(str(tmp_path / "model.h5"), custom_objects={"twice_named": own})
+    np.testing.assert_allclose(again.evaluate(x, x[:, :2], verbose=0), wanted, rtol=1e-6)
+    # Of two packages nobody knows which is meant.
+    registered(9.0, "of_files_b")
+    with pytest.raises(ValueError, match="twice_named"):
+        models.load_model(str(tmp_path / "model.h5"))
 
 
 def test_calls_by_name_alone(tmp_path):

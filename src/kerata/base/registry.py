@@ -85,8 +85,12 @@ def find_builtin(kind: str, name: str) -> Callable[..., Any] | None:
 
 
 def find_registered(name: str) -> Callable[..., Any] | None:
-    """A registered object by its name without the package, as files of Keras 3.6 and older name functions."""
-    return next((obj for full, obj in _registered.items() if full.split(">")[-1] == name), None)
+    """A registered object by its name without the package, as files of Keras 3.6 and older name functions.
+
+    `None` where two packages have one of that name: which is meant, nobody knows.
+    """
+    found = [obj for full, obj in _registered.items() if full.split(">")[-1] == name]
+    return found[0] if len(found) == 1 else None
 
 
 def names(kind: str) -> list[str]:

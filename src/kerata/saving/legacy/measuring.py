@@ -5,7 +5,7 @@ Kept as a name, `"acc"` is another measure in each library: `tf.keras` chooses b
 
 from collections.abc import Callable, Sequence
 
-from kerata.base.registry import find_builtin, find_registered, get_registered_name
+from kerata.base.registry import find_builtin
 
 ACCURACIES = ("acc", "accuracy")
 # Functions whose class computes the same numbers in all libraries.
@@ -38,12 +38,8 @@ def own_names(measures: object) -> object:
         return [own_names(one) for one in measures]
     if not isinstance(measures, dict):
         return measures
-    if measures.get("class_name") == "function":
-        if (registered := find_registered(measures["config"])) is not None:
-            # `tf.keras` looks it up under the name with its package.
-            return OwnName(get_registered_name(registered))
-        if measures.get("registered_name") != "function":
-            return OwnName(measures["config"])
+    if measures.get("class_name") == "function" and measures.get("registered_name") != "function":
+        return OwnName(measures["config"])
     return measures if "class_name" in measures else {name: own_names(one) for name, one in measures.items()}
 
 
