@@ -3,11 +3,13 @@
 Expected numbers are those of TensorFlow 2.21 and `tf_keras`, recorded by `tools/tensorflow_numbers.py`.
 """
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tensorflow_cases as cases
 from kerata.legacy import tfkeras2 as keras
@@ -244,3 +246,30 @@ def test_what_tutorials_of_the_time_ask_for(tf):
     ]
     mask = keras.layers.Embedding(5, 2, mask_zero=True).compute_mask(tf.constant([[1, 0]]))
     assert mask.numpy().tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize("era", ["keras2", "tfkeras2"])
+def test_losses_of_tensorflow_1_are_means_of_all(era):
+    modules = build(era)
+    labels, found = np.float32([[1, 2], [3, 4]]), np.float32([[1, 0], [3, 0]])
+    assert float(modules["compat.v1.losses"].mean_squared_error(labels, found)) == 5.0
+    assert ("losses" in modules) == (era == "keras2")
+    assert modules["compat.v1.image"].resize is modules["image"].resize_images is not modules["image"].resize
+
+
+def test_gifs_are_all_of_their_frames_or_the_first(tf):
+    frames = [Image.fromarray(np.full((2, 3), shade, np.uint8)) for shade in (10, 200)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    assert tf.io.decode_gif(file.getvalue()).shape == tf.io.decode_image(file.getvalue()).shape == (2, 2, 3, 3)
+    first = tf.io.decode_image(file.getvalue(), expand_animations=False).numpy()
+    assert first.shape == (2, 3, 3) and (first == 10).all()
+
+
+def test_a_jpeg_is_read_at_half_its_size_and_floats_are_no_file(tf):
+    data = tf.io.encode_jpeg(np.full((8, 12, 3), 90, np.uint8), chroma_downsampling=False)
+    assert tf.io.decode_jpeg(data, ratio=2).shape == (4, 6, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ratio"):
+        tf.io.decode_jpeg(data, ratio=3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="uint8"):
+        tf.io.encode_png(np.ones((2, 2, 3), np.float32))

@@ -92,6 +92,9 @@ def tensorflow_module(name: str, era: str) -> types.ModuleType | None:
             # `tf.keras` is looked up when it is asked for: it is made of the era's own modules.
             if root in made:
                 made[root].__dict__["_below"] = lambda attribute, root=root: below(root, attribute)
+        for path in ("losses", "compat.v1.losses"):
+            if path in made:
+                made[path].__dict__["_below"] = lambda attribute: getattr(below("", "losses"), attribute, None)
     return _tensorflow[era].get(name.partition(".")[2])
 
 

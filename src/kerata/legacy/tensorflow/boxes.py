@@ -40,7 +40,7 @@ def choose(
         most: how many are chosen at most; the rest of what comes out is 0.
         threshold: the share in common from which on a box is left out.
         least: the score above which a box counts.
-        sigma: where it is not 0, boxes that overlap lose score, exp(-overlap^2 / (2 sigma)) each time, beside the threshold.
+        sigma: where it is not 0, boxes that overlap lose score, exp(-overlap^2 / (2 sigma)) each time, and none is left out.
     """
     boxes, scores = (lax.stop_gradient(jnp.asarray(one)) for one in (boxes, scores))
     if not len(scores) or not most:
@@ -54,8 +54,9 @@ def _choose_all(boxes: Array, scores: Array, most: int, threshold: Array, least:
         best = jnp.argmax(left)
         is_one = left[best] > least
         share = overlaps(boxes, boxes[best])
-        fading = jnp.where(sigma > 0, jnp.exp(-0.5 * share**2 / jnp.where(sigma > 0, sigma, 1)), 1)
-        rest = jnp.where(share > threshold, -jnp.inf, left * jnp.where(left > -jnp.inf, fading, 1)).at[best].set(-jnp.inf)
+        fading = jnp.exp(-0.5 * share**2 / jnp.where(sigma > 0, sigma, 1))
+        faded = jnp.where(left > -jnp.inf, left * fading, -jnp.inf)
+        rest = jnp.where(sigma > 0, faded, jnp.where(share > threshold, -jnp.inf, left)).at[best].set(-jnp.inf)
         places = places.at[place].set(jnp.where(is_one, best, 0).astype(jnp.int32))
         found = found.at[place].set(jnp.where(is_one, left[best], 0))
         return jnp.where(is_one, rest, left), places, found, count + is_one.astype(jnp.int32)
@@ -67,6 +68,16 @@ def _choose_all(boxes: Array, scores: Array, most: int, threshold: Array, least:
 
 
 _choose: Callable[..., Chosen] = jax.jit(_choose_all, static_argnums=2)
+
+
+def best_of_overlaps(shares: ArrayLike, scores: ArrayLike, most: SupportsInt, threshold: ArrayLike, least: ArrayLike) -> Array:
+    """The numbers of the boxes that are kept, where what each has in common with each is known: (boxes, boxes)."""
+    shares, scores = jnp.asarray(shares), jnp.asarray(scores)
+    kept: list[int] = []
+    for place in numbers_of(jnp.argsort(-scores, stable=True)).tolist():
+        if len(kept) < int(most) and bool(scores[place] > least) and not any(bool(shares[place, n] > threshold) for n in kept):
+            kept.append(place)
+    return jnp.asarray(kept, jnp.int32)
 
 
 def best_boxes(boxes: Array, scores: Array, most: SupportsInt, threshold: ArrayLike, least: ArrayLike) -> Array:
@@ -217,6 +228,11 @@ _LEAST = "-1e999"
 _ROWS: dict[str, tuple[str, Callable[..., Any], dict[str, Any]]] = {
     "non_max_suppression": (_CHOICE, best_boxes, {"gives": int32}),
     "non_max_suppression_with_scores": (f"{_CHOICE}, soft_nms_sigma=0.0", best_and_scores, {}),
+    "non_max_suppression_overlaps": (
+        "overlaps, scores, max_output_size, overlap_threshold=0.5, score_threshold=float_min",
+        best_of_overlaps,
+        {"gives": int32},
+    ),
     "non_max_suppression_padded": (f"{_CHOICE}, pad_to_max_output_size=False", padded, {"gives": int32}),
     "combined_non_max_suppression": (
         "boxes, scores, max_output_size_per_class, max_total_size, iou_threshold=0.5, score_threshold=float_min, "

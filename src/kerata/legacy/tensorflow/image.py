@@ -16,10 +16,11 @@ from kerata.kernels.maxima import first_larger, first_within
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.draws import key_of
 from kerata.legacy.tensorflow.functions import TABLE
+from kerata.legacy.tensorflow.pixels import FORMER, WINDOWS, shares, weighed, windowed
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor
 from kerata.legacy.tensorflow.types import Ints, as_dtype, float32
 
-METHODS = {name: name for name in ("nearest", "lanczos3", "lanczos5", "area")}
+METHODS = {name: name for name in ("nearest", "lanczos3", "lanczos5", "area", *WINDOWS)}
 METHODS |= {"bilinear": "linear", "bicubic": "cubic"}
 METHODS |= {"0": "linear", "1": "nearest", "2": "cubic", "3": "area"}
 
@@ -28,7 +29,7 @@ class ResizeMethod:
     """`tf.image.ResizeMethod`."""
 
     BILINEAR, NEAREST_NEIGHBOR, BICUBIC = "bilinear", "nearest", "bicubic"
-    AREA, LANCZOS3, LANCZOS5 = "area", "lanczos3", "lanczos5"
+    AREA, LANCZOS3, LANCZOS5, GAUSSIAN, MITCHELLCUBIC = "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic"
 
 
 def resize(images: ArrayLike, size: Ints, method: str, keeps_ratio: bool, antialias: bool) -> Array:
@@ -46,25 +47,14 @@ def resize(images: ArrayLike, size: Ints, method: str, keeps_ratio: bool, antial
         columns = np.minimum((np.arange(width) + 0.5) * own[1] / width, own[1] - 1).astype(int)
         return images[..., rows, :, :][..., columns, :]
     images = images.astype(jnp.float32)
-    if kind == "area":
-        return area(images, height, width)
+    if kind == "area" or kind in WINDOWS:
+        weights = [
+            windowed(n, new, kind, bool(antialias)) if kind in WINDOWS else shares(n, new)
+            for n, new in zip(own, (height, width), strict=True)
+        ]
+        return weighed(images, weights)
     shape = (*images.shape[:-3], height, width, images.shape[-1])
     return jax.image.resize(images, shape, kind, antialias=bool(antialias))
-
-
-def area(images: Array, height: int, width: int) -> Array:
-    """Each new pixel is the mean of the pixels under it."""
-    for axis, size in ((-3, height), (-2, width)):
-        images = jnp.moveaxis(jnp.tensordot(images, shares(images.shape[axis], size), axes=(axis, 0)), -1, axis)
-    return images
-
-
-def shares(old: int, new: int) -> Array:
-    """How much of each old pixel a new one takes: (old, new)."""
-    edges = np.arange(new + 1) * old / new
-    low = np.maximum(np.arange(old)[:, None], edges[None, :-1])
-    high = np.minimum(np.arange(old)[:, None] + 1, edges[None, 1:])
-    return jnp.asarray(np.maximum(high - low, 0) * new / old, jnp.float32)
 
 
 def fit_with_pad(images: ArrayLike, height: int, width: int, method: str, antialias: bool) -> Array:
@@ -147,9 +137,15 @@ def contrast(image: Array, factor: float | Array) -> Array:
     return (image - mean) * factor + mean
 
 
+def floats(image: ArrayLike) -> Array:
+    """Whole numbers as floats."""
+    image = jnp.asarray(image)
+    return image if jnp.issubdtype(image.dtype, jnp.floating) else image.astype(jnp.float32)
+
+
 def to_hsv(image: ArrayLike) -> Array:
     """Red, green, blue of [0, 1] as hue, saturation, value."""
-    image = jnp.asarray(image)
+    image = floats(image)
     red, green, blue = (image[..., n] for n in range(3))
     value, low = jnp.max(image, -1), jnp.min(image, -1)
     span = value - low
@@ -162,7 +158,7 @@ def to_hsv(image: ArrayLike) -> Array:
 
 
 def to_rgb(image: ArrayLike) -> Array:
-    image = jnp.asarray(image)
+    image = floats(image)
     hue, saturation, value = (image[..., n] for n in range(3))
     turns = [first_within(jnp.abs((hue * 6 + shift) % 6 - 3) - 1, 0.0, 1.0) for shift in (0, 4, 2)]
     return jnp.stack([value * (1 - saturation + saturation * turn) for turn in turns], -1)
@@ -191,7 +187,7 @@ def standardize(image: ArrayLike) -> Array:
 
 
 def variation(images: ArrayLike) -> Array:
-    images = jnp.asarray(images)
+    images = floats(images)
     down, right = jnp.diff(images, axis=-3), jnp.diff(images, axis=-2)
     return jnp.sum(jnp.abs(down), (-3, -2, -1)) + jnp.sum(jnp.abs(right), (-3, -2, -1))
 
@@ -203,8 +199,9 @@ def gradients(image: ArrayLike) -> tuple[Array, Array]:
 
 
 def psnr(a: ArrayLike, b: ArrayLike, max_val: ArrayLike) -> Array:
+    limit = as_type(jnp.asarray(max_val).astype(jnp.asarray(a).dtype), float32, False)
     a, b = (as_type(one, float32, False) for one in (a, b))
-    return 20 * jnp.log10(jnp.asarray(max_val, jnp.float32)) - 10 * jnp.log10(jnp.mean(jnp.square(a - b), (-3, -2, -1)))
+    return 20 * jnp.log10(limit) - 10 * jnp.log10(jnp.mean(jnp.square(a - b), (-3, -2, -1)))
 
 
 def patches(images: ArrayLike, sizes: Ints, strides: Ints, rates: Ints, padding: str) -> Array:
@@ -249,7 +246,7 @@ PICTURES["convert_image_dtype"] = Function(
     "image.convert_image_dtype", "image, dtype, saturate=False", as_type, gives=lambda values: as_dtype(values[1])
 )
 PICTURES |= {
-    "resize_images": PICTURES["resize"],
+    **{name: Function(f"image.{name}", signature, compute) for name, (signature, compute) in FORMER.items()},
     "resize_image_with_pad": PICTURES["resize_with_pad"],
     "resize_image_with_crop_or_pad": PICTURES["resize_with_crop_or_pad"],
     "ResizeMethod": ResizeMethod,

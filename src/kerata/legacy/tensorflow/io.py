@@ -9,7 +9,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Any, SupportsInt, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, SupportsInt, TypeAlias, cast
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from kerata.legacy.tensorflow.image import PICTURES
 from kerata.legacy.tensorflow.strings import Texts
 from kerata.legacy.tensorflow.tensor import Tensor
 from kerata.legacy.tensorflow.types import as_dtype, string
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # A path of a file, or a tensor of one.
 PathText: TypeAlias = PathLike | bytes | Tensor
@@ -88,37 +91,100 @@ def write_file(filename: PathText, contents: Texts, name: str | None = None) -> 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def decode(
-    contents: Texts, channels: SupportsInt | None = 0, dtype: DTypeLike = "uint8", name: str | None = None, **kwargs: object
-) -> Tensor:
-    """A picture in a file's bytes: uint8 (height, width, channels)."""
+def opened_picture(data: bytes, draft: tuple[str | None, int] = (None, 1)) -> "Image.Image":
+    """The picture in a file's bytes, read.
+
+    Args:
+        data: of a file that Pillow reads.
+        draft: what a JPEG is read as: a mode, or None for the file's own, and the number that its sides are divided by.
+    """
     from PIL import Image, UnidentifiedImageError
 
-    data = convert(contents).numpy()
     try:
         picture = Image.open(io.BytesIO(data))
+        if picture.format == "JPEG" and draft != (None, 1):
+            mode, ratio = draft
+            picture.draft(mode or picture.mode, (-(-picture.size[0] // ratio), -(-picture.size[1] // ratio)))
         picture.load()
     except (UnidentifiedImageError, OSError) as error:
         raise InvalidArgumentError(f"the bytes are no picture that can be read: {error}") from None
+    return picture
+
+
+def decode(
+    contents: Texts,
+    channels: SupportsInt | None = 0,
+    dtype: DTypeLike = "uint8",
+    name: str | None = None,
+    ratio: int = 1,
+    expand_animations: bool = True,
+    **kwargs: object,
+) -> Tensor:
+    """A picture in a file's bytes: uint8 (height, width, channels); of a GIF (frames, height, width, 3).
+
+    Args:
+        contents: the bytes of a file.
+        channels: 1, 3 or 4; 0 for those of the file.
+        dtype: of what comes out.
+        name: not used.
+        ratio: what the sides of a JPEG are divided by: 1, 2, 4 or 8.
+        expand_animations: whether a GIF gives all of its frames, and not the first one.
+        **kwargs: of how decoding is done; not used.
+    """
     channels = int(channels or 0)
     if channels not in (0, 1, 3, 4):
         raise ValueError(message("tf.io.decode_image", "`channels` must be 0, 1, 3 or 4", {"channels": channels}))
-    if channels:
-        picture = picture.convert(MODES[channels])
-    elif picture.mode not in ("L", "RGB", "RGBA"):
-        picture = picture.convert("L" if picture.mode == "1" else "RGB")
-    array = np.array(picture)
-    tensor = Tensor(array[..., None] if array.ndim == 2 else array)
-    return tensor if as_dtype(dtype).name == "uint8" else PICTURES["convert_image_dtype"](tensor, dtype)
+    if ratio not in (1, 2, 4, 8):
+        raise InvalidArgumentError(message("tf.io.decode_jpeg", "`ratio` must be 1, 2, 4 or 8", {"ratio": ratio}))
+    picture = opened_picture(convert(contents).numpy(), ("L" if channels == 1 else None, ratio))
+    if picture.mode == "I;16" and as_dtype(dtype).name != "uint8":
+        tensor = Tensor(np.array(picture)[..., None].astype(np.uint16))
+    elif picture.format == "GIF":
+        frames = [np.array(picture.convert("RGB")) for _ in frames_of(picture)]
+        tensor = Tensor(np.stack(frames) if expand_animations else frames[0])
+    else:
+        array = np.array(in_mode(picture, MODES.get(channels)))
+        tensor = Tensor(array[..., None] if array.ndim == 2 else array)
+    return tensor if as_dtype(dtype) == tensor.dtype else PICTURES["convert_image_dtype"](tensor, dtype)
+
+
+def in_mode(picture: "Image.Image", mode: str | None) -> "Image.Image":
+    """A picture of bytes in some mode, or in the one that is nearest to its own."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):  # of numbers of 16 bits, the upper eight
+        picture = Image.fromarray((np.array(picture) >> 8).astype(np.uint8))
+    if mode is None:
+        mode = {"1": "L"}.get(picture.mode, picture.mode if picture.mode in ("L", "LA", "RGB", "RGBA") else "RGB")
+    return picture.convert(mode)
+
+
+def frames_of(picture: "Image.Image") -> Iterator[int]:
+    for number in range(getattr(picture, "n_frames", 1)):
+        picture.seek(number)
+        yield number
+
+
+def shape_of_jpeg(contents: Texts, output_type: DTypeLike = "int32", name: str | None = None) -> Tensor:
+    """(height, width, channels) of a JPEG, without decoding it."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(convert(contents).numpy()))
+    return Tensor(np.array([*picture.size[::-1], len(picture.getbands())], as_dtype(output_type).dtype))
 
 
 def encode(kind: str) -> Callable[..., Tensor]:
-    def call(image: TensorLike, *args: object, quality: int = 95, **kwargs: object) -> Tensor:
+    def call(image: TensorLike, *args: object, quality: int = 95, chroma_downsampling: bool = True, **kwargs: object) -> Tensor:
         from PIL import Image
 
         array = convert(image).numpy()
         buffer = io.BytesIO()
+        if array.dtype != np.uint8 and not (kind == "PNG" and array.dtype == np.uint16 and array.shape[-1] == 1):
+            expected = "a picture must be of uint8 (PNG: of uint16 where it is gray)"
+            raise InvalidArgumentError(message(f"tf.io.encode_{kind.lower()}", expected, {"dtype": array.dtype.name}))
         options = {"quality": quality} if kind == "JPEG" else {}
+        if kind == "JPEG" and not chroma_downsampling:
+            options["subsampling"] = 0
         Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, kind, **options)
         return text(buffer.getvalue())
 
@@ -223,6 +289,8 @@ PARTS: dict[str, Any] = {
     "decode_jpeg": decode,
     "decode_png": decode,
     "decode_bmp": decode,
+    "decode_gif": lambda contents, name=None: decode(contents),
+    "extract_jpeg_shape": shape_of_jpeg,
     "decode_and_crop_jpeg": lambda contents, crop_window, channels=0, **kwargs: PICTURES["crop_to_bounding_box"](
         decode(contents, channels), *convert(crop_window).numpy().tolist()
     ),

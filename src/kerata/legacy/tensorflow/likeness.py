@@ -15,7 +15,7 @@ from kerata.kernels.maxima import first_larger
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
-from kerata.legacy.tensorflow.image import PICTURES, as_type
+from kerata.legacy.tensorflow.image import PICTURES, as_type, floats
 from kerata.legacy.tensorflow.io import PARTS
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor, dtype_of
 from kerata.legacy.tensorflow.types import Ints, float32
@@ -43,7 +43,7 @@ def by_channel(images: Array, kernels: HostArray | Array) -> Array:
 
 def edges(images: ArrayLike) -> Array:
     """The slopes of pictures downwards and to the right, behind the channels."""
-    images = jnp.asarray(images)
+    images = floats(images)
     padded = jnp.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], mode="reflect")
     return by_channel(padded, np.stack([SOBEL, SOBEL.T], -1))
 
@@ -117,7 +117,7 @@ def ssim_of_scales(
 
 def recoloured(name: str) -> Callable[..., Array]:
     def compute(images: ArrayLike) -> Array:
-        x = jnp.asarray(images)
+        x = floats(images)
         return jnp.tensordot(x, jnp.asarray(COLOURS[name], x.dtype), axes=(-1, 0))
 
     return compute

@@ -30,6 +30,7 @@ from kerata.legacy.tensorflow import (
     pools,
     protos,
     records,
+    renamed,
     rows,
     sequences,
     sessions,
@@ -40,6 +41,7 @@ from kerata.legacy.tensorflow import (
     strings,
     summary,
     tables,
+    weighted,
 )
 from kerata.legacy.tensorflow import modules as modules_of_tf
 from kerata.legacy.tensorflow import types as kinds
@@ -164,6 +166,7 @@ def root_names(era: str) -> dict[str, Any]:
         "matrix_square_root": TABLE["linalg.sqrtm"],
         "as_string": in_graphs("as_string", strings.TEXTS["as_string"]),
         **slices.NAMES,
+        **renamed.NAMES,
         "Summary": summary.Summary,
         "__version__": VERSIONS[era],
     }
@@ -171,6 +174,18 @@ def root_names(era: str) -> dict[str, Any]:
 
 def modules(era: str) -> dict[str, dict[str, Any]]:
     """Path of a module below `tensorflow` -> the names that it holds beside its modules."""
+    found = modules_of(era)
+    later = [path for path in found if path and not path.startswith("compat")]
+    former = {f"compat.v1.{path}": {**found[path], **found.get(f"compat.v1.{path}", {})} for path in later}
+    former["compat.v1.losses"] = dict(weighted.LOSSES)
+    former["compat.v1.image"]["resize"] = found["image"]["resize_images"]
+    if VERSIONS[era].startswith("1."):
+        former["losses"] = former["compat.v1.losses"]
+    return {**found, **former}
+
+
+def modules_of(era: str) -> dict[str, dict[str, Any]]:
+    """Those that have names of their own."""
     root = root_names(era)
     return {
         "": root,
@@ -197,7 +212,7 @@ def modules(era: str) -> dict[str, dict[str, Any]]:
         "image": {
             **likeness.PICTURES,
             **boxes.BOXES,
-            **{name: io.PARTS[name] for name in io.PARTS if "code" in name or name == "is_jpeg"},
+            **{name: io.PARTS[name] for name in io.PARTS if "code" in name or "jpeg" in name},
         },
         "io": reading_names(),
         "lookup": dict(lookup.NAMES),
