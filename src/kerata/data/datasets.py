@@ -7,6 +7,7 @@ import builtins
 import contextlib
 import dataclasses
 import itertools
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self, SupportsInt, TypeVar, cast
@@ -28,6 +29,7 @@ from kerata.data.elements import (
     map_leaves,
     pad,
     padded_spec,
+    shapes_up_to,
     stack,
     twice_as_long,
     unknown_axes,
@@ -338,17 +340,25 @@ class Dataset:
     ) -> Self:
         """Batches of elements of about one length."""
 
+        def made(held: list[tuple[Any, int]], place: int) -> object:
+            group, lengths = [one for one, _ in held], [length for _, length in held]
+            if no_padding:
+                return stack(group, self.refusal)
+            known = shapes_up_to(bucket_boundaries, place, group, lengths, padded_shapes) if pad_to_bucket_boundary else None
+            return self._pad(group, padded_shapes if known is None else known, padding_values)
+
         def given(source: Iterator[Any]) -> Iterator[Any]:
-            held: list[list[Any]] = [[] for _ in bucket_batch_sizes]
+            held: list[list[tuple[Any, int]]] = [[] for _ in bucket_batch_sizes]
             for element in source:
-                place = int(np.searchsorted(bucket_boundaries, int(element_length_func(*self._spread(element))), side="right"))
-                held[place].append(element)
+                length = int(element_length_func(*self._spread(element)))
+                place = int(np.searchsorted(bucket_boundaries, length, side="right"))
+                held[place].append((element, length))
                 if len(held[place]) == bucket_batch_sizes[place]:
-                    yield self._pad(held[place], padded_shapes, padding_values)
+                    yield made(held[place], place)
                     held[place] = []
-            for group in held:
+            for place, group in enumerate(held):
                 if group and not drop_remainder:
-                    yield self._pad(group, padded_shapes, padding_values)
+                    yield made(group, place)
 
         return self._through(given, UNKNOWN)
 
@@ -408,6 +418,7 @@ class Dataset:
     def skip(self, count: SupportsInt, name: object = None) -> Self:
         """All but the first elements."""
         count = int(count)
+        count = count if count >= 0 else sys.maxsize
         size = max(self._size - count, 0) if self._size >= 0 else self._size
         return self._of_such(lambda: itertools.islice(self._start(), count, None), size)
 

@@ -283,6 +283,30 @@ def pad(group: Sequence[Any], shapes: object = None, values: object = None, refu
     return map_leaves(join, *group)
 
 
+def shapes_up_to(
+    boundaries: Sequence[int], place: int, group: Sequence[Any], lengths: Sequence[int], shapes: object
+) -> list[list[int | None]]:
+    """What a group of a bucket is filled up to, where that is one less than the bucket's boundary.
+
+    Args:
+        boundaries: of the buckets.
+        place: the bucket's number.
+        group, lengths: its elements, and how long they are.
+        shapes: as of `pad`; the sizes that they leave open are filled up, without them first axes as long as their elements.
+    """
+    if place >= len(boundaries):
+        expected = "where elements are filled up to the boundaries of buckets, they must be shorter than the last one"
+        raise ValueError(message("bucket_by_sequence_length", expected, {"length": max(lengths), "boundary": boundaries[-1]}))
+    wanted = int(boundaries[place]) - 1
+    if shapes is not None:
+        return [[wanted if n is None or n == -1 else int(n) for n in shape or ()] for shape in shape_leaves(shapes)]
+    columns = zip(*(leaves(element) for element in group), strict=True)
+    return [
+        [wanted if axis == 0 and [len(one) for one in column] == list(lengths) else None for axis in range(column[0].ndim)]
+        for column in columns
+    ]
+
+
 def shape_leaves(tree: object) -> Iterator[Any]:
     if isinstance(tree, dict):
         for value in tree.values():

@@ -19,11 +19,20 @@ from kerata.data.elements import arrange, as_row, leaves, map_leaves
 from kerata.data.shuffling import choices
 from kerata.engine.random import host_stream
 from kerata.legacy.tensorflow.calls import convert
-from kerata.legacy.tensorflow.elements import TensorSpec, as_columns, as_element, as_tensors, fit_to_spec, listed, spec_of
+from kerata.legacy.tensorflow.elements import (
+    RaggedTensorSpec,
+    TensorSpec,
+    as_columns,
+    as_element,
+    as_tensors,
+    fit_to_spec,
+    listed,
+    spec_of,
+)
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, OpError, OutOfRangeError
-from kerata.legacy.tensorflow.strings import Texts
+from kerata.legacy.tensorflow.strings import Ragged, Texts
 from kerata.legacy.tensorflow.tape import needs_python
-from kerata.legacy.tensorflow.tensor import plain
+from kerata.legacy.tensorflow.tensor import Tensor, plain
 from kerata.legacy.tensorflow.tracing import Traced
 from kerata.legacy.tensorflow.types import as_dtype, int64
 
@@ -81,6 +90,36 @@ class Dataset(datasets.Dataset):
     def __iter__(self) -> Iterator[Any]:
         needs_python("it reads data")
         return DatasetIterator(self._start(), self._given)
+
+    def batch(self, batch_size: SupportsInt, drop_remainder: bool = False, *args: object, **kwargs: object) -> "Dataset":
+        """Elements in groups, stacked; rows of a ragged tensor become one again."""
+        is_uneven = self._spec is not None and any(isinstance(one, RaggedTensorSpec) for one in leaves(self._spec))
+        if not is_uneven:
+            return super().batch(batch_size, drop_remainder, *args, **kwargs)  # type: ignore[arg-type]
+        return self.ragged_batch(batch_size, drop_remainder)
+
+    def ragged_batch(
+        self, batch_size: SupportsInt, drop_remainder: bool = False, row_splits_dtype: object = int64, name: str | None = None
+    ) -> "Dataset":
+        """Elements in groups: numbers stacked, what has axes as the rows of a ragged tensor."""
+        count = int(batch_size)
+
+        def join(spec: TensorSpec, *parts: np.ndarray) -> object:
+            rows = [part if hasattr(part, "is_ragged") else Tensor(part) for part in parts]
+            return Ragged(rows) if isinstance(spec, RaggedTensorSpec) else np.stack(parts)
+
+        def rowed(one: TensorSpec) -> TensorSpec:
+            return RaggedTensorSpec((None, *one.shape[1:]), one.dtype, 0) if one.shape.rank else one
+
+        spec = map_leaves(rowed, self.element_spec)
+
+        def start() -> Iterator[Any]:
+            return (map_leaves(join, spec, *group) for group in datasets.groups(self._start(), count, drop_remainder))
+
+        made = Dataset(start, datasets.batches(self._size, count, drop_remainder))
+        size = count if drop_remainder else None
+        made._describe = lambda: map_leaves(lambda one: one.batched(size), spec)
+        return made
 
     def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> "Dataset":
         """The elements that can be made: those are left out at which an operation raises an error of `tf.errors`."""
@@ -161,11 +200,22 @@ class Dataset(datasets.Dataset):
         return Dataset(lambda: (np.asarray(n, kind) for n in itertools.count(int(start), int(step))), INFINITE)
 
     @staticmethod
+    def random(seed: int | None = None, *args: object, **kwargs: object) -> "Dataset":
+        """Whole numbers below 2^32 without end, drawn at random; with a seed, the same in each pass."""
+
+        def start() -> Iterator[Any]:
+            stream = np.random.default_rng(seed if seed is not None else int(host_stream().integers(2**31)))
+            while True:
+                yield np.asarray(stream.integers(2**32), np.int64)
+
+        return Dataset(start, INFINITE, TensorSpec((), int64))
+
+    @staticmethod
     def from_tensor_slices(tensors: object, name: str | None = None) -> "Dataset":
         """An element for each row of some arrays."""
         columns = as_columns(tensors)
         found = leaves(columns)
-        if any(not np.ndim(one) and not hasattr(one, "is_ragged") for one in found):
+        if any(not hasattr(one, "is_ragged") and not np.ndim(one) for one in found):
             raise ValueError("Unbatching a tensor is only supported for rank >= 1")
         sizes = {len(one) for one in found}
         if len(sizes) > 1:
@@ -174,9 +224,17 @@ class Dataset(datasets.Dataset):
 
         def start() -> Iterator[Any]:
             for row in builtins.range(size):
-                yield map_leaves(lambda one, row=row: as_row(one, row), columns)
+                yield map_leaves(
+                    lambda one, row=row: as_element(one[row]) if isinstance(one, Ragged) else as_row(one, row), columns
+                )
 
-        spec = map_leaves(lambda one: TensorSpec(one.shape[1:], one.dtype), columns)
+        def described(one: np.ndarray) -> TensorSpec:
+            rows = one.shape[1:]
+            return (
+                RaggedTensorSpec(rows, one.dtype, len(rows) - 1) if hasattr(one, "is_ragged") else TensorSpec(rows, one.dtype)
+            )
+
+        spec = map_leaves(described, columns)
         return Dataset(start, size, spec)
 
     @staticmethod
@@ -316,6 +374,29 @@ class DatasetIterator(datasets.DatasetIterator):
             return next(self)
         except StopIteration:
             raise OutOfRangeError("End of sequence") from None
+
+    def get_next_as_optional(self) -> "Optional":
+        """The next element, if there is one."""
+        return Optional(list(itertools.islice(self, 1)))
+
+
+class Optional:
+    """`tf.experimental.Optional`: an element, or none.
+
+    Args:
+        held: a list of the element, or of nothing.
+    """
+
+    def __init__(self, held: list[object]):
+        self._held = held
+
+    def has_value(self, name: str | None = None) -> Tensor:
+        return Tensor(np.array(bool(self._held)))
+
+    def get_value(self, name: str | None = None) -> object:
+        if not self._held:
+            raise InvalidArgumentError("Tried to get a value from an empty optional.")
+        return self._held[0]
 
 
 def of_specs(name: str) -> Callable[[Dataset], object]:

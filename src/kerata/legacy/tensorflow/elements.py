@@ -68,6 +68,9 @@ class RaggedTensorSpec(TensorSpec):
         self.ragged_rank = self.shape.rank - 1 if ragged_rank is None and self.shape.rank else ragged_rank
         self.row_splits_dtype = as_dtype(row_splits_dtype)
 
+    def batched(self, count: int | None) -> "RaggedTensorSpec":
+        return RaggedTensorSpec((count, *self.shape), self.dtype, (self.ragged_rank or 0) + 1)
+
     def __repr__(self) -> str:
         return f"RaggedTensorSpec({self.shape!r}, {self.dtype!r}, {self.ragged_rank}, {self.row_splits_dtype!r})"
 
@@ -123,6 +126,8 @@ def spec_of(element: object) -> object:
     def spec(one: Any) -> object:
         if is_dataset(one):
             return DatasetSpec(one.element_spec)
+        if hasattr(one, "is_ragged"):
+            return RaggedTensorSpec((None, *one.shape[1:]), one.dtype)
         if isinstance(one, SparseTensor):
             return SparseTensorSpec(one.shape, one.dtype)
         return TensorSpec(one.shape, getattr(one, "dtype", None))

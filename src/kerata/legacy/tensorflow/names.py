@@ -434,6 +434,7 @@ def experimental_data() -> dict[str, Any]:
         "sample_from_datasets": data.Dataset.sample_from_datasets,
         "choose_from_datasets": data.Dataset.choose_from_datasets,
         "bucket_by_sequence_length": through("bucket_by_sequence_length"),
+        "dense_to_ragged_batch": through("ragged_batch"),
         "unbatch": through("unbatch"),
         "ignore_errors": through("ignore_errors"),
         "CsvDataset": tables.CsvDataset,
