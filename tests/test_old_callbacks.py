@@ -53,6 +53,11 @@ def test_arrays_to_validate_on_are_there_without_a_phase():
     x, y, weights = told("keras2", validation_data=(X, Y))["held"]
     assert np.array_equal(x, X) and y.shape == (10, 1) and weights.tolist() == [1.0] * 10 and weights.dtype == "float32"
     assert told("keras2")["held"] == [] and told("keras2")["params"]["do_validation"] is False
+    from kerata.legacy.tensorflow.data import Dataset
+
+    batches = Dataset.from_tensor_slices((X, Y)).batch(4)
+    sizes = [told("tfkeras2", generator=data)["params"]["steps"] for data in (batches, batches.filter(lambda x, y: True))]
+    assert sizes == [3, None]
     assert told("tfkeras2")["params"]["steps"] == 1 and told("keras2")["params"]["batch_size"] == 32
 
 

@@ -174,6 +174,8 @@ def adopt(era: str, found: T) -> T:
         elif type(part).__module__.startswith("kerata.layers"):
             name = type(part).__name__
             spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
+            if spelled is None and era == "tfkeras2" and name != "InputLayer" and getattr(layers, name, None) is type(part):
+                spelled = name  # it has the arguments of today, and takes tensors
             if spelled is not None:
                 part.__class__ = variant(layer(era, spelled), type(part))
                 getattr(part, "_adopted", list)()

@@ -10,7 +10,7 @@ from kerata import callbacks as modern
 from kerata.callbacks import LambdaCallback
 from kerata.callbacks.callback import BATCH_HOOKS, defines, flatten_callbacks
 from kerata.data.pydataset import PyDataset
-from kerata.data.sources import is_generator
+from kerata.data.sources import is_generator, length_of
 from kerata.engine.structure import is_ours
 from kerata.engine.types import HostArray
 from kerata.legacy.monitors import Callback
@@ -112,8 +112,8 @@ def tell(model, callbacks: list[Any], arguments: dict[str, Any], per_epoch: int 
 def params_of(model, arguments: dict[str, Any], per_epoch: int | None, held_out: int) -> dict[str, Any]:
     """What `params` of callbacks held: numbers of samples of arrays, of steps where batches come from elsewhere."""
     epochs, x = arguments.get("epochs", 1), arguments.get("x")
-    batches = x.num_batches if isinstance(x, PyDataset) else None
-    unknown = x is None or batches is not None or is_source_only(x)
+    unknown = x is None or isinstance(x, PyDataset) or is_source_only(x)
+    batches = length_of(x) if unknown else None
     samples = per_epoch if per_epoch is not None else (None if unknown else rows_of((x,)) - held_out)
     size, steps = arguments.get("batch_size"), arguments.get("steps_per_epoch") or batches
     if not unknown and steps is None:

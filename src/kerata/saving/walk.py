@@ -103,6 +103,8 @@ def _attributes(thing: object) -> Iterator[tuple[str, Any]]:
     for name, value in vars(thing).items() if hasattr(thing, "__dict__") else ():
         if name not in hidden:
             yield spelled.get(name, name), value
+            if name in spelled:  # as files of `tf.keras` have it
+                yield name, value
     for cls in type(thing).__mro__:
         if cls is object or cls.__module__.partition(".")[0] == "kerata":
             continue

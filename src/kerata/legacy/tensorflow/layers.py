@@ -198,12 +198,12 @@ def inside_program() -> bool:
 
 
 def runs_as_python(layer: Flowing) -> bool:
-    """Whether a person's own code is in a layer, at a place where Python runs it: its pieces are noted, and not the whole."""
+    """Whether a person's own code is in a layer, or a layer of the host, where Python runs it: its pieces are noted."""
     if not runs_ours(layer) or holds_function(layer):
         return True
     if not hasattr(layer, "_graph"):
         return False
-    return structure_of(layer) is None or (bool(tapes()) and shows_inside(layer))
+    return getattr(layer._graph, "is_cut", False) or structure_of(layer) is None or (bool(tapes()) and shows_inside(layer))
 
 
 def runs_ours(layer: Flowing) -> bool:

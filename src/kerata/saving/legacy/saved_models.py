@@ -1,13 +1,13 @@
 """SavedModel folders of `tf.keras`: the description in `keras_metadata.pb`, the arrays in the checkpoint `variables/variables`.
 
-Before TensorFlow 2.5 the description stood in `saved_model.pb`, beside the program, of which nothing is read. Only files of
-these names are opened, whatever the folder holds.
+Before TensorFlow 2.5 the description stood in `saved_model.pb`, beside the program, of which only what text layers know is
+read. Only files of these names are opened, whatever the folder holds.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from kerata.base.archives import size_of_stream
 from kerata.base.checks import message
@@ -19,6 +19,8 @@ from kerata.saving.legacy.compiling import read_compiling
 from kerata.saving.legacy.descriptions import parse
 from kerata.saving.legacy.form import TFKERAS2, OldModel, Tree
 from kerata.saving.legacy.lambdas import Lambdas
+from kerata.saving.legacy.object_graph import Node
+from kerata.saving.legacy.vocabularies import INNER, LOOKUPS, Program, vocabulary_of, with_vocabularies
 from kerata.saving.legacy.wire import bytes_of, number_of, read_fields, text_of
 
 METADATA, PROGRAM = "keras_metadata.pb", "saved_model.pb"
@@ -45,8 +47,7 @@ def is_saved_model(names: list[str]) -> bool:
 
 def size_of_folder(folder: Path) -> int:
     """The bytes of the files that are read."""
-    described = folder / METADATA
-    files = [described if os.path.lexists(described) else folder / PROGRAM]
+    files = [path for path in (folder / METADATA, folder / PROGRAM) if os.path.lexists(path)]
     prefix = folder / VARIABLES
     return size_of_files(files + (files_of(prefix) if is_checkpoint(prefix) else []))
 
@@ -168,7 +169,8 @@ def read_folder(folder: Path, checkpoint: Checkpoint, owner: str, compile: bool 
     objects = read_objects(folder, owner)
     plain = find_root(folder, objects, owner)
     notes: list[str] = []
-    described = model_config(plain)
+    known = learned(folder, objects, checkpoint, owner)
+    described = cast(dict[str, Any], with_vocabularies(model_config(plain), known))
     config = Architecture(TFKERAS2, owner, Lambdas(owner, notes).read, notes).read(described)
     shape = plain.get("build_input_shape")
     if config.get("class_name") not in ("Sequential", "Functional") and shape is not None:
@@ -180,6 +182,38 @@ def read_folder(folder: Path, checkpoint: Checkpoint, owner: str, compile: bool 
     if not tree.nodes:
         raise FileError(message(owner, "the file is damaged: the checkpoint does not say which objects it holds"))
     return OldModel(TFKERAS2, str(plain.get("keras_version") or ""), config, None, compiling, [], notes, tree)
+
+
+def learned(folder: Path, objects: list[Object], checkpoint: Checkpoint, owner: str) -> dict[str, dict[str, Any]]:
+    """What the descriptions of text layers leave out, by the names of these: words, and how rare they are."""
+    lacking: dict[str, tuple[int, dict[str, Any]]] = {}
+    for one in objects:
+        plain = parse(one.metadata, owner)
+        config = plain.get("config") if isinstance(plain, dict) and plain.get("class_name") in LOOKUPS else None
+        if isinstance(config, dict) and config.get("vocabulary") is None and isinstance(config.get("name"), str):
+            lacking[config["name"]] = one.number, config
+    if not lacking or not os.path.lexists(folder / PROGRAM):
+        return {}
+    program, nodes = Program.read(read_file(folder, PROGRAM, owner), owner), checkpoint.graph()
+    found: dict[str, dict[str, Any]] = {}
+    for name, (number, config) in lacking.items():
+        words = vocabulary_of(program, number, owner)
+        if words is None:
+            continue
+        found[name] = {"vocabulary": words}
+        array = rarity_of(nodes, number)
+        if config.get("output_mode") in ("tf_idf", "tf-idf") and array:
+            rarities = checkpoint.source(array, f"{name}/idf_weights").read()
+            found[name]["idf_weights"] = rarities[len(rarities) - len(words) :].tolist()
+    return found
+
+
+def rarity_of(nodes: list[Node], number: int) -> str:
+    """The name of the array that says how rare the words of a layer are; none where there is no such."""
+    held = nodes[number].children if number < len(nodes) else {}
+    inner = next((held[name] for name in INNER if name in held), None)
+    held = held if inner is None else nodes[inner].children
+    return nodes[held["idf_weights"]].key if "idf_weights" in held else ""
 
 
 def names_of(objects: list[Object], owner: str) -> dict[int, str]:

@@ -23,6 +23,7 @@ from kerata.saving.legacy.layouts import check_shapes
 from kerata.saving.legacy.optimizer_state import keeps_nothing, names_of
 from kerata.saving.legacy.optimizer_words import holds
 from kerata.saving.legacy.types import SavedModel
+from kerata.saving.legacy.vocabularies import COUNTS, TABLE
 
 # What tf.keras keeps beside the parts that a program gave an object; nothing below is a weight that stands nowhere else.
 BESIDE = frozenset(
@@ -148,6 +149,11 @@ class Pairing:
             yield from ((name, named[str(layer)]) for name, layer in said.items())
             return
         held = [layer for layer in model.layers if layer.weights]
+        known = [name for name in said.values() if name in named]
+        if placed and len(set(known)) == len(known) and {layer.name for layer in held} <= set(known):
+            # Operations on tensors have other names here and there.
+            yield from ((name, named[layer]) for name, layer in said.items() if layer in named)
+            return
         count = sum(name.startswith(WEIGHTED) for name in children)
         # Operations on tensors have other places here and there.
         if len(placed) == len(model.layers) and count != len(held):
@@ -173,7 +179,8 @@ class Pairing:
             if node.key and number not in self.variables:
                 found.append(node.name or node.key)
             for name, child in node.children.items():
-                if name not in BESIDE and child not in seen:
+                counts = name in COUNTS and TABLE in node.children  # of a layer that looks words up, which has them already
+                if name not in BESIDE and child not in seen and not counts:
                     seen.add(child)
                     pending.append(child)
         return found

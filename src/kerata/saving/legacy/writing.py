@@ -65,6 +65,21 @@ NEWER: dict[str, tuple[Any, ...]] = {
     "gradient_accumulation_steps": (None,),
     "optional": (False,),
 }
+# Those of some layers alone: pictures had their channels last.
+_OF_PICTURES: dict[str, tuple[Any, ...]] = {"data_format": ("channels_last", None)}
+_RANDOM = ("Brightness", "Crop", "Flip", "Rotation", "Translation", "Zoom", "Height", "Width")
+NEWER_OF: dict[str, dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(("CenterCrop", "ZeroPadding1D", *(f"Random{name}" for name in _RANDOM)), _OF_PICTURES),
+    **{f"ConvLSTM{rank}D": {"seed": (None,)} for rank in (1, 2, 3)},
+    "RandomContrast": {**_OF_PICTURES, "value_range": ((0, 255), [0, 255])},
+    "Resizing": {
+        **_OF_PICTURES,
+        "pad_to_aspect_ratio": (False,),
+        "fill_mode": ("constant",),
+        "fill_value": (0.0,),
+        "antialias": (False,),
+    },
+}
 # Names of today -> those of `tf.keras`, by class.
 RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}, "InputLayer": {"batch_shape": "batch_input_shape"}}
 RENAMED_CLASSES = {"OrthogonalInitializer": "Orthogonal", "IdentityInitializer": "Identity"}
@@ -182,10 +197,10 @@ class Words:
 
     def config(self, name: str, config: dict[str, Any]) -> dict[str, Any]:
         """The config of a built-in object."""
-        found = {}
+        found, newer = {}, {**NEWER, **NEWER_OF.get(name, {})}
         for key, value in config.items():
-            if key in NEWER or (key == "seed" and name in SEEDLESS):
-                if value not in NEWER.get(key, (None,)):
+            if key in newer or (key == "seed" and name in SEEDLESS):
+                if value not in newer.get(key, (None,)):
                     raise self.refuse(
                         "an argument that `tf.keras` does not have cannot be written to an '.h5' file",
                         {"class": name, key: value},
