@@ -443,6 +443,14 @@ tf.compat.v1.arg_max(a, 1)
 tf.compat.v1.sparse_to_dense([[0, 1], [2, 0]], [3, 2], [7, 8])
 tf.compat.v1.sparse_to_dense([1, 3], [5], 1.5, -1.0)
 tf.compat.v1.nn.relu(a)
+tf.constant([2.0, 1.0, -7.0]) // tf.constant([0.2, 0.1, 2.0])
+tf.constant([2.0], tf.float64) // 0.2
+tf.constant([7, -7]) // 2
+tf.math.real(tf.math.squared_difference(tf.complex(a, -a), tf.complex(a * 2, a)))
+tf.math.imag(tf.math.l2_normalize(tf.complex(a, -a), 1))
+tf.math.is_strictly_increasing(tf.constant([3, 250, 7], tf.uint8))
+tf.math.is_non_decreasing(tf.constant([250, 3], tf.uint8))
+tf.nn.relu6(i)
 """
 
 

@@ -381,6 +381,11 @@ def float_type(values: list[Any]) -> DType | None:
     return None if dtype_of(values[0]).is_floating else float64
 
 
+def square_of_length(x: ArrayLike) -> Array:
+    """|x|^2, of complex numbers too."""
+    return jnp.square(x) if jnp.isrealobj(x) else x * jnp.conj(x)
+
+
 _ROWS: dict[str, tuple] = {
     "cast": ("x, dtype", cast, {"gives": type_given(1)}),
     "saturate_cast": ("value, dtype", lambda x, d: ops.saturate_cast(x, as_dtype(d).name), {"gives": type_given(1)}),
@@ -446,7 +451,7 @@ _ROWS: dict[str, tuple] = {
     "zeros_like": ("input, dtype=None", filled_like(0), {"gives": type_given(1)}),
     "ones_like": ("input, dtype=None", filled_like(1), {"gives": type_given(1)}),
     "broadcast_to": ("input, shape", broadcast, {}),
-    "squared_difference": ("x, y", lambda x, y: jnp.square(jnp.subtract(x, y)), {"like": "numbers"}),
+    "squared_difference": ("x, y", lambda x, y: square_of_length(jnp.subtract(x, y)), {"like": "numbers"}),
     "add_n": ("inputs", accumulate, {}),
     "round": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
     "math.rint": ("x", lambda x: jnp.round(jnp.asarray(x)), {}),
@@ -466,7 +471,9 @@ _ROWS: dict[str, tuple] = {
     ),
     "math.l2_normalize": (
         "x, axis=None, epsilon=1e-12",
-        lambda x, axis, eps: x * lax.rsqrt(first_larger(jnp.sum(jnp.square(x), axis=ints(axis), keepdims=True), eps)),
+        lambda x, axis, eps: (
+            x * lax.rsqrt(first_larger(jnp.real(jnp.sum(square_of_length(x), axis=ints(axis), keepdims=True)), eps))
+        ),
         {},
     ),
     "math.segment_sum": ("data, segment_ids", lambda d, i: segment(jax.ops.segment_sum)(d, i, None), {}),
@@ -507,7 +514,7 @@ _ROWS: dict[str, tuple] = {
     "linalg.qr": ("input, full_matrices=False", lambda x, full: tuple(jnp.linalg.qr(x, "complete" if full else "reduced")), {}),
     "linalg.cross": ("a, b", lambda a, b: jnp.cross(a, b), {}),
     "clip_by_norm": ("t, clip_norm, axes=None", lambda t, n, axes: clip_norm(t, n, axes), {}),
-    "math.is_non_decreasing": ("x", lambda x: jnp.all(jnp.diff(jnp.ravel(x)) >= 0), {}),
+    "math.is_non_decreasing": ("x", lambda x: jnp.all(jnp.ravel(x)[1:] >= jnp.ravel(x)[:-1]), {}),
 }
 for _name, (_signature, _compute, _facts) in _ROWS.items():
     enter(_name, _signature, _compute, **_facts, on_texts=ON_TEXTS.get(_name))

@@ -201,7 +201,7 @@ _ROWS: dict[str, tuple] = {
     "nn.swish": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),
     "nn.silu": ("features, beta=1.0", lambda x, beta: x * jax.nn.sigmoid(beta * x)),
     "nn.relu": ("features", lambda x: jax.nn.relu(jnp.asarray(x))),
-    "nn.relu6": ("features", lambda x: jax.nn.relu6(jnp.asarray(x))),
+    "nn.relu6": ("features", lambda x: jax.nn.relu6(jnp.asarray(x)).astype(jnp.asarray(x).dtype)),
     "nn.softmax_cross_entropy_with_logits": ("labels, logits, axis=-1", softmax_loss),
     "nn.softmax_cross_entropy_with_logits_v2": ("labels, logits, axis=-1", softmax_loss),
     "nn.sparse_softmax_cross_entropy_with_logits": ("labels, logits", sparse_loss),

@@ -25,6 +25,12 @@ def divide(x: ArrayLike, y: ArrayLike) -> Array:
     return jnp.true_divide(x, y)
 
 
+def floor_of_quotient(x: ArrayLike, y: ArrayLike) -> Array:
+    """x // y; of floats the quotient rounded down, so that 2.0 // 0.2 is 10, where NumPy takes what `%` leaves."""
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    return jnp.floor(x / y) if jnp.issubdtype(jnp.result_type(x, y), jnp.floating) else jnp.floor_divide(x, y)
+
+
 def quotient_type(values: list[Any]) -> DType | None:
     kind = dtype_of(next(one for one in values if hasattr(one, "dtype")))
     if kind.is_integer:
@@ -60,7 +66,7 @@ ROWS = {
     "subtract": (of_numbers(jnp.subtract, "Sub"), None, None),
     "multiply": (jnp.multiply, None, None),
     "truediv": (divide, quotient_type, None),
-    "floordiv": (jnp.floor_divide, None, None),
+    "floordiv": (floor_of_quotient, None, None),
     "floormod": (jnp.mod, None, None),
     "pow": (jnp.power, None, None),
     "matmul": (jnp.matmul, None, None),
