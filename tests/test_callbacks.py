@@ -320,14 +320,16 @@ def test_checkpoints_by_epoch_and_by_batch(tmp_path):
         callbacks=[
             kerata.callbacks.ModelCheckpoint(tmp_path / "new" / "{epoch}-{loss:.3f}.keras"),
             kerata.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.weights.h5", save_weights_only=True, save_freq=4),
+            kerata.callbacks.ModelCheckpoint(tmp_path / "whole" / "{epoch}.h5"),
         ],
     )
     losses = model.history.history["loss"]
     names = sorted(p.name for p in (tmp_path / "new").iterdir())
     assert names == [f"{i + 1}-{loss:.3f}.keras" for i, loss in enumerate(losses)]
     assert sorted(p.name for p in tmp_path.glob("*.h5")) == ["1-4.weights.h5", "2-3.weights.h5"]
-    again = kerata.models.load_model(tmp_path / "new" / f"2-{losses[1]:.3f}.keras")
-    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+    for name in (f"new/2-{losses[1]:.3f}.keras", "whole/2.h5"):
+        again = kerata.models.load_model(tmp_path / name)
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 @pytest.mark.parametrize("size, together, every", [(16, 2, 2), (16, 3, 5), (33, 2, 3), (33, 3, 2), (7, 2, 5), (33, 1, 4)])
@@ -439,7 +441,7 @@ def test_the_best_that_cannot_be_known_is_saved(tmp_path):
         (lambda c: c.EarlyStopping(mode="lowest"), ValueError, "`mode` must be one of 'auto', 'min', 'max'"),
         (lambda c: play(c.EarlyStopping("thing"), [1.0], "thing"), ValueError, 'Give mode="max" or mode="min"'),
         (lambda c: c.ReduceLROnPlateau(factor=1.5), ValueError, "`factor` must be below 1"),
-        (lambda c: c.ModelCheckpoint("m.txt"), ValueError, "must end in '.keras'"),
+        (lambda c: c.ModelCheckpoint("m.txt"), ValueError, "must end in '.keras' or '.h5'"),
         (lambda c: c.ModelCheckpoint("m.keras", save_weights_only=True), ValueError, "must end in '.weights.h5'"),
         (lambda c: c.ModelCheckpoint("m.keras", save_freq="batch"), ValueError, "'epoch' or a number of batches"),
         (lambda c: play(c.ModelCheckpoint("{val_acc}.keras"), [1.0]), KeyError, "names 'val_acc'"),

@@ -292,7 +292,7 @@ class ModelCheckpoint(Monitor):
 
     Args:
         filepath: where; may hold `{epoch}` and measures, `"{epoch:02d}-{val_loss:.2f}.keras"`. Whole models end in
-            `.keras`, weights in `.weights.h5`.
+            `.keras`, or `.h5` for old readers, weights in `.weights.h5`.
         monitor: the measure for `save_best_only`.
         verbose: 1 to say when it saves.
         save_best_only: whether to save only when the measure got better.
@@ -330,12 +330,11 @@ class ModelCheckpoint(Monitor):
             )
         self.save_freq: int | str = save_freq
         self.epoch = 0
-        ending = ".weights.h5" if save_weights_only else ".keras"
-        if not self.filepath.endswith(ending):
+        endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self.filepath.endswith(endings):
             what = "weights" if save_weights_only else "whole models"
-            raise ValueError(
-                message("ModelCheckpoint", f"`filepath` must end in {ending!r} for {what}", {"filepath": filepath})
-            )
+            expected = f"`filepath` must end in {' or '.join(map(repr, endings))} for {what}"
+            raise ValueError(message("ModelCheckpoint", expected, {"filepath": filepath}))
         self.fields = read_fields(self.filepath)
         if isinstance(save_freq, int):
             self.batches = EveryBatches(save_freq)
