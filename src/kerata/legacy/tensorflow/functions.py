@@ -383,7 +383,8 @@ def float_type(values: list[Any]) -> DType | None:
 
 def square_of_length(x: ArrayLike) -> Array:
     """|x|^2, of complex numbers too."""
-    return jnp.square(x) if jnp.isrealobj(x) else x * jnp.conj(x)
+    x = jnp.asarray(x)
+    return x * jnp.conj(x) if jnp.iscomplexobj(x) else jnp.square(x)
 
 
 _ROWS: dict[str, tuple] = {
