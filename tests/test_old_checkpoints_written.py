@@ -232,3 +232,51 @@ def test_a_model_that_is_built_has_the_weights_of_the_checkpoint_that_was_named_
         status.assert_consumed()
         for mine, right in zip(read.get_weights(), written.get_weights(), strict=True):
             np.testing.assert_array_equal(mine, right)
+
+
+class Pair(keras.Model):
+    """Two networks that a step of its own brings together: it is never called."""
+
+    def __init__(self, first, second):
+        super().__init__()
+        self.first, self.second = first, second
+
+    def call(self, x):
+        return self.second(self.first(x))
+
+
+def network(value):
+    made = keras.Sequential([L.Dense(2, input_shape=(3,))])
+    made.set_weights([np.full(w.shape, value, "float32") for w in made.get_weights()])
+    return made
+
+
+@pytest.mark.parametrize("name", ["pair", "pair.h5"])
+def test_a_model_that_was_never_called_keeps_the_weights_of_its_parts(name, tmp_path):
+    first, second = network(1.0), network(2.0)
+    Pair(first, second).save_weights(tmp_path / name)
+    first.set_weights([np.zeros_like(w) for w in first.get_weights()])
+    status = Pair(first, second).load_weights(tmp_path / name)
+    assert first.get_weights()[0][0, 0] == 1
+    status.assert_consumed()
+
+
+def test_parts_that_are_built_have_the_weights_of_a_checkpoint_at_once(tmp_path):
+    first, second = network(1.0), L.Dense(2)
+    Pair(first, second).save_weights(tmp_path / "pair")
+    first.set_weights([np.zeros_like(w) for w in first.get_weights()])
+    status = Pair(first, L.Dense(2)).load_weights(tmp_path / "pair")
+    assert first.get_weights()[0][0, 0] == 1
+    with pytest.raises(AssertionError, match="once the model is called"):
+        status.assert_consumed()
+
+
+def test_a_model_without_any_weights_is_refused(tmp_path):
+    class Own(Pair):
+        def build(self, shape):
+            super().build(shape)
+
+    for model in (Pair(L.Dense(2), L.Dense(2)), Own(network(1.0), network(1.0))):
+        for name in ("pair", "pair.h5"):
+            with pytest.raises(ValueError, match="no weights yet"):
+                model.save_weights(tmp_path / name)

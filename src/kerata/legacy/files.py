@@ -5,6 +5,7 @@ its content says.
 """
 
 import contextlib
+import functools
 import os
 import tempfile
 import warnings
@@ -113,7 +114,21 @@ def load_weights(
     if Path(os.fspath(filepath)).suffix not in HDF5_ENDINGS and model.built and optimizer is not None and not optimizer.built:
         # What TensorFlow's form holds of the optimizer was given to it when it was first used.
         optimizer.build(model.trainable_variables)
-    saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
+    built = model.built
+    try:
+        model.built = built or has_all_weights(model)
+        saving.load_weights(model, filepath, skip_mismatch, by_name=by_name)
+    finally:
+        model.built = built
+
+
+def has_all_weights(model: object) -> bool:
+    """Whether a model of `tf.keras` that was never called, such as a pair of networks, has its weights: those of its parts."""
+    model = cast(Model, model)
+    if getattr(model, "_era", None) != "tfkeras2" or "build" in vars(type(model)) or hasattr(model, "pop"):
+        return False
+    parts = list(model._flatten_layers(include_self=False))
+    return bool(parts) and all(part.built for part in parts)
 
 
 class LoadStatus:
@@ -141,6 +156,21 @@ class LoadStatus:
         """Nothing: it is done."""
 
     run_restore_ops = initialize_or_restore
+
+
+def await_weights(model: Model, filepath: PathLike, by_name: bool, skip_mismatch: bool) -> None:
+    """Has a model of `tf.keras` read a file once it has all of its weights; those that are there get theirs."""
+    check_there(filepath)
+    if getattr(model, "_era", None) != "tfkeras2":
+        expected = "the model has no weights yet, so it has no place for those of a file"
+        fix = "Give its first layer input_shape=, or call it on data, before load_weights()"
+        raise ValueError(message(model, expected, {"filepath": str(filepath)}, fix))
+    check_may_wait(model, filepath)
+    model.__dict__["_awaited"] = functools.partial(load_weights, model, filepath, by_name, skip_mismatch)
+    for layer in model._flatten_layers(include_self=False):
+        if not layer.built:
+            layer.__dict__["_awaits"] = functools.partial(give_early, model, filepath)
+    give_early(model, filepath, model)
 
 
 def check_may_wait(model: Model, filepath: PathLike) -> None:

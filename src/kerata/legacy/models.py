@@ -1,6 +1,5 @@
 """Models of the eras: `fit` and its kin with their arguments of then, generators, classes and probabilities."""
 
-import functools
 import json
 import math
 import warnings
@@ -29,7 +28,7 @@ from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute
 from kerata.legacy.branches import Several, begins_with_branches, flattened, in_graph, inputs_of
 from kerata.legacy.configs import is_of_then, numbering
 from kerata.legacy.crossentropy import measure_of_then, of_then
-from kerata.legacy.files import LoadStatus, check_may_wait, check_there, give_early, load_weights, save_model, save_weights
+from kerata.legacy.files import LoadStatus, await_weights, has_all_weights, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
 from kerata.legacy.graph import depends_on_phase
@@ -415,19 +414,10 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     ) -> LoadStatus:
         """Reads the weights of a file; a model of `tf.keras` that has none yet gets them before it is first used."""
         self.__dict__.pop("_awaited", None)
-        if self.built or by_name:  # type: ignore[has-type]
+        if self.built or by_name or has_all_weights(self):  # type: ignore[has-type]
             load_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch, reshape)
         else:
-            check_there(filepath)
-            if self._era != "tfkeras2":
-                expected = "the model has no weights yet, so it has no place for those of a file"
-                fix = "Give its first layer input_shape=, or call it on data, before load_weights()"
-                raise ValueError(message(self, expected, {"filepath": str(filepath)}, fix))
-            model = cast(modern.Model, self)
-            check_may_wait(model, filepath)
-            self.__dict__["_awaited"] = functools.partial(load_weights, model, filepath, by_name, skip_mismatch)
-            for layer in self._flatten_layers(include_self=False):  # type: ignore[attr-defined]
-                layer.__dict__["_awaits"] = functools.partial(give_early, model, filepath)
+            await_weights(cast(modern.Model, self), filepath, by_name, skip_mismatch)
         return LoadStatus(self)
 
     def save(

@@ -182,17 +182,22 @@ def save_old_folder(model: SavedModel, path: Path, include_optimizer: bool = Tru
         write_folder(files, path)
 
 
+def check_has_weights(model: SavedModel) -> None:
+    """Raises where a model has no weights yet; one that was never called, a pair of networks, has those of its parts."""
+    waits = "build" in vars(type(model)) or not model.weights
+    if not model.built and waits:
+        raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
+
+
 def save_old_weights(model: SavedModel, path: Path) -> None:
     """Writes the weights of a model to an HDF5 file as `tf.keras` wrote them; the old file is whole until the new one is."""
-    if not model.built:
-        raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
+    check_has_weights(model)
     with explain_full_disk("save_weights", path), replace_file(path) as part, open_file(part, "w", str(path)) as file:
         write_weights(model, file)
 
 
 def save_checkpoint(model: SavedModel, prefix: Path) -> None:
     """Writes the weights of a model, and its optimizer's state, as a checkpoint of `tf.keras`."""
-    if not model.built:
-        raise ValueError(message(model, "the model has no weights yet", None, "Call it on data, or build it, before saving"))
+    check_has_weights(model)
     with explain_full_disk("save_weights", prefix):
         write_checkpoint(model, prefix)
