@@ -2,7 +2,7 @@
 
 import random as python_random
 from collections.abc import Callable
-from typing import Any, SupportsFloat, SupportsInt
+from typing import Any, SupportsInt
 
 import jax
 import jax.numpy as jnp
@@ -118,22 +118,61 @@ def draw_classes(logits: ArrayLike, count: int, key: Array) -> Array:
 _categorical = Function("categorical", "logits, count, key", draw_classes, gives=as_dtype("int64"))
 
 
+def draw_gamma(alpha: Array, beta: Array, extent: tuple[int, ...], key: Array) -> Array:
+    """Draws of a whole block for each alpha and beta, (*extent, *alpha), none of which is 0, with their slopes."""
+    alpha, beta = jnp.broadcast_arrays(alpha, beta)
+    found = random.gamma((*extent, *alpha.shape), alpha, alpha.dtype, key) / beta
+    return jnp.maximum(found, jnp.finfo(alpha.dtype).tiny)
+
+
+_gamma = Function("random_gamma", "alpha, beta, extent, key", draw_gamma)
+
+
 def gamma(
     shape: Ints,
-    alpha: SupportsFloat,
-    beta: float | Tensor | None = None,
+    alpha: TensorLike,
+    beta: TensorLike | None = None,
     dtype: DTypeLike = float32,
     seed: object = None,
     name: str | None = None,
-) -> Tensor:
-    found = typed(random.gamma(sizes(shape), float(alpha), seed=key_of(seed)), dtype)
-    return found if beta is None else found / beta
+) -> AnyTensor:
+    """Numbers of gamma distributions: `shape` of them for each alpha and beta."""
+    return _gamma(convert(alpha, dtype), convert(1.0 if beta is None else beta, dtype), sizes(shape), key_of(seed))
 
 
-def poisson(shape: Ints, lam: TensorLike, dtype: DTypeLike = float32, seed: object = None, name: str | None = None) -> Tensor:
-    return typed(
-        jnp.asarray(np.random.default_rng(np.asarray(key_of(seed)).tolist()).poisson(np.asarray(lam), sizes(shape))), dtype
-    )
+def draw_poisson(lam: Array, extent: tuple[int, ...], key: Array) -> Array:
+    """Counts of a whole block for each rate, (*extent, *lam)."""
+    key = jax.random.wrap_key_data(key, impl="threefry2x32")
+    return jax.random.poisson(key, lam, (*extent, *jnp.shape(lam)))
+
+
+_poisson = Function("random_poisson", "lam, extent, key", draw_poisson, gives=as_dtype("int32"))
+
+
+def poisson(
+    shape: Ints, lam: TensorLike, dtype: DTypeLike = float32, seed: object = None, name: str | None = None
+) -> AnyTensor:
+    """Counts: `shape` of them for each rate."""
+    counts = _poisson(convert(lam), sizes(shape), key_of(seed))
+    return typed(counts._array, dtype) if isinstance(counts, Tensor) else counts
+
+
+def poisson_of_then(
+    lam: TensorLike, shape: Ints, dtype: DTypeLike = float32, seed: object = None, name: str | None = None
+) -> AnyTensor:
+    """The same with the arguments as TensorFlow 1 had them."""
+    return poisson(shape, lam, dtype, seed)
+
+
+def multinomial(
+    logits: TensorLike,
+    num_samples: SupportsInt,
+    seed: object = None,
+    name: str | None = None,
+    output_dtype: DTypeLike | None = None,
+) -> AnyTensor:
+    """What TensorFlow 1 called `categorical`."""
+    return categorical(logits, num_samples, output_dtype, seed)
 
 
 def dropout(
@@ -336,8 +375,8 @@ NAMES: dict[str, Any] = {
     "truncated_normal": taking_sizes(truncated_normal),
     "shuffle": shuffle,
     "categorical": categorical,
-    "gamma": gamma,
-    "poisson": poisson,
+    "gamma": taking_sizes(gamma),
+    "poisson": taking_sizes(poisson),
     "set_seed": set_seed,
     "stateless_normal": stateless("normal"),
     "stateless_uniform": stateless_uniform,
