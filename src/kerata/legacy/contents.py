@@ -44,6 +44,7 @@ from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, 
 from kerata.legacy.tensorflow.data import Dataset
 from kerata.legacy.tensorflow.layers import followed
 from kerata.legacy.tensorflow.models import FlowingLoss, FlowingMetric, FlowingRule, as_of_era
+from kerata.legacy.tensorflow.spaces import ShownSpace
 from kerata.metrics.regression import cosine_similarity
 
 T = TypeVar("T")
@@ -171,6 +172,8 @@ def adopt(era: str, found: T) -> T:
         elif type(part) in (models.Model, models.Functional):
             part.__class__ = model(era, "Model")
             getattr(part, "_adopted", list)()
+        elif type(part) is utils.FeatureSpace:
+            part.__class__ = util(era, "FeatureSpace")
         elif type(part).__module__.startswith("kerata.layers"):
             name = type(part).__name__
             spelled = next((old for old in OLD_NAMES.get((era, name), (name,)) if find_row(era, "layers", old)), None)
@@ -472,6 +475,8 @@ def util(era: str, name: str) -> object:
         return lambda config, custom_objects=None: deserialized(era, config, custom_objects)
     if era == "tfkeras2" and name in MADE_OF_DATA:
         return showing(getattr(utils, name))
+    if (era, name) == ("tfkeras2", "FeatureSpace"):
+        return spell(era, name, utils.FeatureSpace, None, ShownSpace, Spelled)
     return getattr(helpers, name, None) or getattr(utils, name)
 
 
