@@ -41,6 +41,7 @@ from kerata.legacy.tensorflow import (
     strings,
     summary,
     tables,
+    uneven_rows,
     weighted,
 )
 from kerata.legacy.tensorflow import modules as modules_of_tf
@@ -228,7 +229,7 @@ def modules_of(era: str) -> dict[str, dict[str, Any]]:
         "strings": {name: in_graphs(f"strings.{name}", function) for name, function in strings.TEXTS.items()},
         "sets": dict(sets.SETS),
         "sparse": dict(sparse.NAMES),
-        "ragged": {"constant": strings.ragged_constant},
+        "ragged": dict(uneven_rows.NAMES),
         "summary": dict(summary.NAMES),
         "summary.experimental": dict(summary.EXPERIMENTAL),
         "compat.v1.summary": dict(summary.NAMES),

@@ -28,6 +28,10 @@ def call(function: Function, values: list[Any]) -> object:
         return pairs(function, *values)
     if name in REDUCTIONS:
         return reduced(function, *values)
+    if name == "gather" and not hasattr(values[0], "is_ragged"):
+        return each(lambda row: function(values[0], row, *values[2:]), values[1])
+    if name == "one_hot":
+        return each(lambda row: function(row, *values[1:]), values[0])
     if name == "concat" and values[1] in (0, 1):
         return joined(values[0], values[1])
     fix = "Use x.to_tensor(), or x.flat_values"
@@ -87,6 +91,10 @@ def joined(values: list[Any], axis: int) -> Ragged:
 
 
 on_ragged.append(call)
+# These are functions of elements as well, though tensors compare otherwise where TensorFlow 1 does.
+Ragged.__eq__ = lambda self, other: TABLE["equal"](self, other)  # type: ignore[method-assign]
+Ragged.__ne__ = lambda self, other: TABLE["not_equal"](self, other)  # type: ignore[method-assign]
+Ragged.__hash__ = None  # type: ignore[assignment]
 for _name, _method in operators.METHODS.items():
     if _name not in ("__getitem__", "__matmul__", "__rmatmul__"):
         setattr(Ragged, _name, _method)

@@ -14,7 +14,7 @@ from kerata.legacy.tensorflow.calls import convert, ints
 from kerata.legacy.tensorflow.errors import InvalidArgumentError, OutOfRangeError
 from kerata.legacy.tensorflow.patterns import rewriting, text_pattern
 from kerata.legacy.tensorflow.tensor import Tensor, plain
-from kerata.legacy.tensorflow.types import DType, Ints, as_dtype, boolean, int32, string
+from kerata.legacy.tensorflow.types import DType, Ints, TensorShape, as_dtype, boolean, int32, int64, string
 
 # A text, several, or a tensor of them.
 Texts: TypeAlias = str | bytes | Sequence[Any] | HasArray
@@ -135,9 +135,9 @@ class Ragged:
         return Ragged(self._rows[index], self.dtype) if isinstance(index, slice) else self._rows[index]
 
     @property
-    def shape(self) -> tuple:
+    def shape(self) -> TensorShape:
         first = self._rows[0] if self._rows else None
-        return (len(self._rows), None, *(first.shape[1:] if first is not None else ()))
+        return TensorShape((len(self._rows), None, *(first.shape[1:] if first is not None else ())))
 
     @property
     def dtype(self) -> DType:
@@ -206,8 +206,46 @@ class Ragged:
         order = np.argsort(places[:, 0], kind="stable")
         return cls.from_row_lengths(Tensor(held.numpy()[order], held.dtype), [len(found) for found in columns])
 
-    def row_lengths(self) -> Tensor:
+    def row_lengths(self, axis: int = 1) -> "Tensor | Ragged":
+        if axis > 1:
+            found: list[Any] = [row.row_lengths(axis - 1) for row in self._rows]
+            return Ragged(found, int64) if all(isinstance(one, (Tensor, Ragged)) for one in found) else found[0]
         return Tensor(np.array([len(row) for row in self._rows], np.int64))
+
+    @property
+    def ragged_rank(self) -> int:
+        return 1 + max((row.ragged_rank for row in self._rows if isinstance(row, Ragged)), default=0)
+
+    def merge_dims(self, outer_axis: int, inner_axis: int) -> "Tensor | Ragged":
+        """The axes from one to another as one."""
+        rank = len(self.shape)
+        outer, inner = (axis + rank if axis < 0 else axis for axis in (outer_axis, inner_axis))
+        if outer >= inner:
+            return self
+        if outer > 0:
+            return Ragged([merged(row, outer - 1, inner - 1) for row in self._rows], self.dtype)
+        return merged(self.values, 0, inner - 1)
+
+    def with_values(self, new_values: "TensorLike | Ragged") -> "Ragged":
+        """Other values in rows of the same lengths."""
+        held = new_values if isinstance(new_values, Ragged) else convert(new_values)
+        ends = np.cumsum([0, *(len(row) for row in self._rows)]).tolist()
+        return Ragged([held[start:end] for start, end in pairwise(ends)], held.dtype)
+
+    def with_flat_values(self, new_values: TensorLike) -> "Ragged":
+        inner = self.values
+        return self.with_values(inner.with_flat_values(new_values) if isinstance(inner, Ragged) else new_values)
+
+    @property
+    def nested_row_splits(self) -> tuple[Tensor, ...]:
+        inner = self.values
+        return (self.row_splits, *(inner.nested_row_splits if isinstance(inner, Ragged) else ()))
+
+    def nested_row_lengths(self) -> tuple[Tensor, ...]:
+        return tuple(Tensor(np.diff(splits.numpy())) for splits in self.nested_row_splits)
+
+    def row_limits(self) -> Tensor:
+        return self.row_splits[1:]
 
     def nrows(self) -> Tensor:
         return Tensor(np.array(len(self._rows), np.int64))
@@ -266,11 +304,13 @@ class Ragged:
         return f"<tf.RaggedTensor {self.to_list()}>"
 
 
-def ragged_constant(pylist: Sequence[Sequence[object]], dtype: DTypeLike | None = None, **kwargs: object) -> Ragged:
-    """A ragged tensor of nested lists, of two levels."""
-    kind = dtype if dtype is not None else convert([one for row in pylist for one in row]).dtype
-    empty = Tensor(np.zeros(0, as_dtype(kind).dtype), as_dtype(kind))
-    return Ragged([convert(row, kind) if row else empty for row in pylist])
+def merged(part: "Tensor | Ragged", outer: int, inner: int) -> "Tensor | Ragged":
+    """A part with the axes from one to another as one."""
+    if isinstance(part, Ragged):
+        return part.merge_dims(outer, inner)
+    array = np.asarray(part._array)
+    sizes = array.shape
+    return Tensor(array.reshape((*sizes[:outer], int(np.prod(sizes[outer : inner + 1])), *sizes[inner + 1 :])), part.dtype)
 
 
 def join(inputs: Sequence[Texts], separator: Texts = "", name: str | None = None) -> Tensor:
