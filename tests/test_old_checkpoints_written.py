@@ -9,6 +9,7 @@ from kerata.legacy import keras2
 from kerata.legacy import tfkeras2 as keras
 from kerata.legacy.tensorflow.names import build
 from kerata.saving.legacy.checkpoints import Checkpoint
+from kerata.saving.legacy.writing_checkpoints import Objects, checkpoint_of
 
 L, tf = keras.layers, build("tfkeras2")[""]
 X, Y = np.ones((4, 6, 4), "float32"), np.ones((4, 1), "float32")
@@ -280,3 +281,33 @@ def test_a_model_without_any_weights_is_refused(tmp_path):
         for name in ("pair", "pair.h5"):
             with pytest.raises(ValueError, match="no weights yet"):
                 model.save_weights(tmp_path / name)
+
+
+def test_what_other_optimizers_kept_is_said_to_be_left_out(tmp_path):
+    """A checkpoint of TensorFlow has it, under the name of the attribute."""
+    model = Pair(network(1.0), network(2.0))
+    model.first_optimizer, model.second_optimizer = (keras.optimizers.Adam() for _ in range(2))
+    with pytest.warns(UserWarning, match="not that of first_optimizer, second_optimizer, which begins anew"):
+        model.save_weights(tmp_path / "pair")
+    model.compile("sgd", "mse")
+    del model.first_optimizer, model.second_optimizer
+    model.save_weights(tmp_path / "pair")
+
+
+@pytest.mark.parametrize("rule", [keras.optimizers.Adam, keras.optimizers.legacy.Adam])
+def test_a_checkpoint_with_other_optimizers_is_read(rule, tmp_path):
+    """As TensorFlow writes those that a model holds beside its own."""
+    model = network(1.0)
+    model.compile(rule(), "mse")
+    model.fit(X[:, 0, :3], X[:, 0, :2], verbose=0)
+    objects = Objects(model)
+    objects.add_optimizer(model)
+    objects.kept[0].children["first_optimizer"] = objects.kept[0].children.pop("optimizer")
+    objects.find_paths()
+    for end, content in zip((".index", ".data-00000-of-00001"), checkpoint_of(objects), strict=True):
+        (tmp_path / f"pair{end}").write_bytes(content)
+    other = network(2.0)
+    with pytest.warns(UserWarning, match="the state of first_optimizer is left out"):
+        other.load_weights(tmp_path / "pair")
+    for mine, right in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, right)

@@ -16,6 +16,7 @@ from kerata.base.serialization import sharing
 from kerata.base.types import ByteStream, PathLike
 from kerata.engine.homes import warn_user
 from kerata.engine.variable import Variable, drawing_late
+from kerata.optimizers import Optimizer
 from kerata.saving.building import build_model
 from kerata.saving.disk import explain_full_disk
 from kerata.saving.legacy.assigning import assign
@@ -26,7 +27,7 @@ from kerata.saving.legacy.form import OldModel, Tree
 from kerata.saving.legacy.groups import is_old, read_weights
 from kerata.saving.legacy.optimizer_state import restore_optimizer
 from kerata.saving.legacy.saved_models import VARIABLES, check_folder, find_root, read_folder, read_objects, size_of_folder
-from kerata.saving.legacy.trees import assign_part, assign_tree, restore_tree
+from kerata.saving.legacy.trees import assign_part, assign_tree, is_optimizer, restore_tree
 from kerata.saving.legacy.types import SavedModel
 from kerata.saving.legacy.writing import write_model, write_weights
 from kerata.saving.legacy.writing_checkpoints import write_checkpoint
@@ -116,6 +117,9 @@ def load_checkpoint(
             text = "the checkpoint says which arrays it holds, and not which layers: it is not one of tf.keras"
             raise NotReadYet(message(owner, text, {"arrays": names, "of": len(checkpoint.table)}))
         pairing = assign_tree(model, Tree(nodes, {}, checkpoint.source), owner, skip_mismatch, list(skipped or ()))
+        held = nodes[0].children.items()
+        if lost := sorted(name for name, child in held if name != "optimizer" and is_optimizer(nodes[child])):
+            warn_user(f"{owner}: the state of {', '.join(lost)} is left out, training with it begins anew")
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None and "optimizer" in nodes[0].children:
             if not optimizer.built:
@@ -182,6 +186,12 @@ def save_old_folder(model: SavedModel, path: Path, include_optimizer: bool = Tru
         write_folder(files, path)
 
 
+def other_optimizers(model: SavedModel) -> list[str]:
+    """The attributes of a model that hold optimizers beside the one that it was compiled with, as those of two networks."""
+    held = vars(model).items()
+    return [name for name, one in held if isinstance(one, Optimizer) and one is not getattr(model, "optimizer", None)]
+
+
 def check_has_weights(model: SavedModel) -> None:
     """Raises where a model has no weights yet; one that was never called, a pair of networks, has those of its parts."""
     waits = "build" in vars(type(model)) or not model.weights
@@ -199,5 +209,10 @@ def save_old_weights(model: SavedModel, path: Path) -> None:
 def save_checkpoint(model: SavedModel, prefix: Path) -> None:
     """Writes the weights of a model, and its optimizer's state, as a checkpoint of `tf.keras`."""
     check_has_weights(model)
+    if others := other_optimizers(model):
+        warn_user(
+            f"{type(model).__name__}.save_weights: a checkpoint keeps the state of `optimizer`, and not that of "
+            f"{', '.join(others)}, which begins anew with the weights that are read. Write optimizer.get_weights() beside it"
+        )
     with explain_full_disk("save_weights", prefix):
         write_checkpoint(model, prefix)

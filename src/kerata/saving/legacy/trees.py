@@ -20,6 +20,7 @@ from kerata.optimizers.optimizer import Optimizer
 from kerata.saving.legacy.assigning import take, tell
 from kerata.saving.legacy.form import Source, Tree
 from kerata.saving.legacy.layouts import check_shapes
+from kerata.saving.legacy.object_graph import Node
 from kerata.saving.legacy.optimizer_state import keeps_nothing, names_of
 from kerata.saving.legacy.optimizer_words import holds
 from kerata.saving.legacy.types import SavedModel
@@ -180,10 +181,15 @@ class Pairing:
                 found.append(node.name or node.key)
             for name, child in node.children.items():
                 counts = name in COUNTS and TABLE in node.children  # of a layer that looks words up, which has them already
-                if name not in BESIDE and child not in seen and not counts:
+                if name not in BESIDE and child not in seen and not counts and not is_optimizer(self.tree.nodes[child]):
                     seen.add(child)
                     pending.append(child)
         return found
+
+
+def is_optimizer(node: Node) -> bool:
+    """Whether an object is an optimizer, as of 2.11 or as before; a model may hold others than its own."""
+    return {"_iterations", "_variables"} <= set(node.children) or {"iter", "learning_rate"} <= set(node.children)
 
 
 def assign_tree(model: SavedModel, tree: Tree, owner: str, skip_mismatch: bool = False, skipped: Iterable[Any] = ()) -> Pairing:
