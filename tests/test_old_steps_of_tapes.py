@@ -175,3 +175,41 @@ def test_measures_of_compile_that_a_step_without_targets_tells():
     x = np.arange(12, dtype="float32").reshape(4, 3) / 12
     # Of each row it is the sum of the two others, three times.
     assert model.fit(x, verbose=0).history["mae"] == pytest.approx([2 / 3 * x.sum(1).mean()])
+
+
+class FixedNoise(keras.layers.Layer):
+    """Moves samples by numbers of a fixed count of them, as programs do that know their batch size."""
+
+    def call(self, x):
+        return x + tf.constant([[1.0, 2.0], [3.0, 4.0]])
+
+
+class FixedSize(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.noise, self.dense = FixedNoise(), keras.layers.Dense(1, kernel_initializer="ones")
+
+    def call(self, x):
+        return self.dense(self.noise(x))
+
+
+def test_a_program_that_knows_its_batch_size_is_built_for_it():
+    class Stepping(FixedSize):
+        def train_step(self, x):
+            with tf.GradientTape() as tape:
+                # As the standard deviations of groups in a discriminator that grows.
+                group = tf.minimum(4, tf.shape(x)[0])
+                loss = tf.reduce_mean(tf.reshape(self(x), [group, -1, 1]))
+            weights = self.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            return {"loss": loss}
+
+    x = np.ones((6, 2), "float32")
+    model = Stepping()
+    model.compile(keras.optimizers.SGD(0.0))
+    assert model.fit(tf.data.Dataset.from_tensor_slices(x).batch(2), verbose=0).history["loss"] == [7.0]
+    model = FixedSize()
+    model.compile("sgd", "mse")
+    y = np.array([5.0, 9.0] * 3, "float32")
+    assert model.fit(x, y, batch_size=2, shuffle=False, verbose=0).history["loss"] == [0.0]
+    assert FixedSize().predict(x, batch_size=2, verbose=0).ravel().tolist() == [5.0, 9.0] * 3

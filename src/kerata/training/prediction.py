@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,7 +35,7 @@ from kerata.training.feeds import pad_rows
 from kerata.training.host import through_host
 from kerata.training.limits import limit_steps
 from kerata.training.padding import declares_predicted_rows, why_prediction_is_exact
-from kerata.training.prepare import keeps_batch_size, trace_outputs
+from kerata.training.prepare import keeps_batch_size, of_any_size, trace_outputs
 from kerata.training.signals import heard
 from kerata.training.step_methods import check_form, note_wide, overrides, pack_x_y_sample_weight, refuse_own_function
 from kerata.training.stepwise import warn_or_raise, weak_numbers
@@ -70,7 +71,7 @@ class Predictor:
     def _start(self, x: Tree) -> None:
         model = self.model
         if model._graph is None and not (model.built and model.variables):
-            trace_outputs(model, jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), x))
+            of_any_size(functools.partial(trace_outputs, model), x)
         # A draw that names no generator takes the process's own.
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))

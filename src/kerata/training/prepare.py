@@ -8,6 +8,8 @@ methods and attributes belong to Keras and to whoever writes a subclass.
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -153,7 +155,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     given = source.tree if isinstance(source, Samples) else batch
     check_numbers(model, given[0], given[1], given[2], method)
     fixed = keeps_batch_size(model)
-    inputs = jax.tree.map(lambda a: SymbolicTensor(a.shape if fixed else (None, *a.shape[1:]), a.dtype), x)
+    inputs = symbols_of(x, fixed)
     if model._graph is not None:
         model._match_inputs(inputs)
         outputs = model._graph.outputs_tree
@@ -161,7 +163,7 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
         outputs = []
     else:
         try:
-            outputs = trace_outputs(model, inputs)
+            outputs = trace_outputs(model, inputs) if fixed else of_any_size(functools.partial(trace_outputs, model), x)
         except Exception as error:
             hand_on(error)
             if not model.__built_by_step__(batch, method):
@@ -228,6 +230,23 @@ def calls_only_parts(model: TrainedModel, made: Compilation, method: str) -> boo
 def keeps_batch_size(model: TrainedModel) -> bool:
     """Whether a model is built for batches of one size: a layer keeps a state for each of a batch's samples."""
     return any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
+
+
+def symbols_of(batch: Tree, sized: bool = False) -> Any:
+    """Symbolic tensors of a batch's forms, of any number of samples or of as many as it has."""
+    return jax.tree.map(lambda a: SymbolicTensor(a.shape if sized else (None, *a.shape[1:]), a.dtype), batch)
+
+
+def of_any_size(trace: Callable[[Any], Any], batch: Tree) -> Any:
+    """What is traced for batches of any size; where code of a program's own takes one size alone, for that of the batch."""
+    try:
+        return trace(symbols_of(batch))
+    except (TypeError, ValueError) as error:
+        try:
+            return trace(symbols_of(batch, sized=True))
+        except Exception as another:
+            hand_on(another)
+            raise error from None
 
 
 def trace_outputs(model: TrainedModel, inputs: Tensors) -> Tensors:

@@ -36,6 +36,7 @@ from kerata.optimizers.clipping import limit_by_place
 from kerata.optimizers.eager import asking
 from kerata.training.compilation import Compilation
 from kerata.training.host import begins_on_host, through_host
+from kerata.training.prepare import of_any_size
 from kerata.training.step_methods import flatten_logs, note_wide, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from kerata.training.trained import TrainedModel
 
@@ -105,9 +106,8 @@ class FlowingModel(Flowing):
         def run(data: Tree) -> object:
             return narrowed(getattr(self, name)(tensors(data)))
 
-        shapes = jax.tree.map(lambda a: SymbolicTensor((None, *a.shape[1:]), a.dtype), batch)
         try:
-            infer(run, pack_x_y_sample_weight(*shapes))
+            of_any_size(lambda shapes: infer(run, pack_x_y_sample_weight(*shapes)), batch)
         except Exception as error:
             # What is wrong with the step, and not with a call that is never made.
             raise error from None
