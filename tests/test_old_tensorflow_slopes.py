@@ -133,3 +133,19 @@ def test_rows_of_different_lengths_refuse_what_is_not_there():
         tf.matmul(ragged, ragged)
     with pytest.raises(NotImplementedError, match="each row"):
         tf.reduce_sum(ragged, axis=0)
+
+
+def test_second_derivatives_of_a_variance_leave_out_its_mean():
+    """As gradient penalties see it that go through moments: TensorFlow keeps the mean still."""
+    x = tf.constant([1.0, 2.0, 6.0])
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            variance = tf.nn.moments(x, [0])[1]
+        slope = inner.gradient(variance, x)
+        penalty = tf.reduce_sum(slope * tf.constant([1.0, 0.0, 0.0]))
+    np.testing.assert_allclose(slope.numpy(), [-4 / 3, -2 / 3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(outer.gradient(penalty, x).numpy(), [2 / 3, 0.0, 0.0], atol=1e-6)
+    half = tf.cast(tf.constant([100.0, 300.0]), tf.float16)
+    assert [float(one) for one in tf.nn.moments(half, [0])] == [200.0, 10000.0]

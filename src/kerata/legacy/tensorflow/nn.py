@@ -13,7 +13,7 @@ from kerata.base.checks import message
 from kerata.engine.types import Array
 from kerata.legacy.tensorflow.calls import Function, ints
 from kerata.legacy.tensorflow.errors import UnimplementedError
-from kerata.legacy.tensorflow.functions import TABLE, check_indices
+from kerata.legacy.tensorflow.functions import TABLE, check_indices, square_of_length
 from kerata.legacy.tensorflow.looking_up import OfRows
 from kerata.legacy.tensorflow.types import Ints
 
@@ -173,8 +173,13 @@ def dropout(x: ArrayLike, rate: float | Array, noise_shape: Ints, key: Array) ->
 
 
 def moments(x: ArrayLike, axes: Ints, keepdims: bool) -> tuple[Array, Array]:
+    """(mean, variance); a variance around a mean that stands still, which makes another second derivative."""
     x, along = jnp.asarray(x), ints(axes)
-    return jnp.mean(x, along, keepdims=bool(keepdims)), jnp.var(x, along, keepdims=bool(keepdims))
+    wide = x.astype(jnp.float32) if x.dtype == jnp.float16 else x
+    mean = jnp.mean(wide, along, keepdims=True)
+    variance = jnp.mean(square_of_length(wide - lax.stop_gradient(mean)), along, keepdims=True)
+    found = (mean, variance) if keepdims else (jnp.squeeze(mean, along), jnp.squeeze(variance, along))
+    return found[0].astype(x.dtype), found[1].astype(x.dtype)
 
 
 def batch_norm(
