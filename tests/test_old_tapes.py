@@ -259,3 +259,51 @@ def test_losses_that_differ_in_a_number_alone_share_nothing():
     first.delta = 2.0
     np.testing.assert_allclose(told(first), (3.4, -0.25), rtol=1e-5)
     np.testing.assert_allclose(told(Huber(0.5), shorter), (1.225, -1 / 12), rtol=1e-5)
+
+
+def test_tapes_follow_weights_of_frozen_layers():
+    """As in a program that frees its discriminator between the loss and the gradients."""
+    model = tfkeras2.Sequential([layers.Dense(1, input_shape=(2,), kernel_initializer="ones"), layers.BatchNormalization()])
+    model.trainable = False
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(tf.constant([[1.0, 2.0]])))
+    assert len(tape.watched_variables()) == 4 and model.trainable_variables == []
+    model.trainable = True
+    found = tape.gradient(loss, model.trainable_variables)
+    np.testing.assert_allclose(found[0].numpy().ravel(), np.array([1.0, 2.0]) / np.sqrt(1.001), rtol=1e-5)
+    assert len(found) == 4
+
+
+def test_a_step_frees_what_it_trains_after_its_loss():
+    class Freeing(tfkeras2.Model):
+        def __init__(self):
+            super().__init__()
+            self.part = tfkeras2.Sequential([layers.Dense(1, use_bias=False, input_shape=(2,), kernel_initializer="ones")])
+
+        def train_step(self, x):
+            self.part.trainable = False
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(self.part(x))
+            self.part.trainable = True
+            weights = self.part.trainable_variables
+            self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+            return {"loss": loss}
+
+    model = Freeing()
+    model.compile(tfkeras2.optimizers.SGD(0.5))
+    model.fit(np.array([[1.0, 2.0]], "float32"), verbose=0)
+    assert model.part.get_weights()[0].ravel().tolist() == [0.5, 0.0]
+
+
+def test_what_leads_to_no_source_is_not_walked_back():
+    @tf.custom_gradient
+    def one_way(x):
+        def backward(*_):
+            raise AssertionError("nobody asks for it")
+
+        return x * 2.0, backward
+
+    v, w = tf.Variable(3.0), tf.Variable(5.0)
+    with tf.GradientTape() as tape:
+        loss = one_way(v) * w
+    assert float(tape.gradient(loss, w)) == 6.0

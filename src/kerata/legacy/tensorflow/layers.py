@@ -320,9 +320,9 @@ class Whole:
         masks = [noted(one, "mask") for one in self.given]
         self.masked = tuple(mask is not None for mask in masks)
         self.masks = [mask for mask in masks if mask is not None]
-        self.trainable = list(layer.trainable_variables)
-        held = {id(v) for v in self.trainable}
-        self.others = [v for v in layer.variables if id(v) not in held]
+        # Tapes follow weights of frozen layers too: these may be freed before gradients are asked for.
+        self.trainable = [v for v in layer.variables if v.made_trainable]
+        self.others = [v for v in layer.variables if not v.made_trainable]
         self.outer = current_scope()
         if self.outer is None:
             self.others.append(global_seed_generator().state)

@@ -313,7 +313,7 @@ class GradientTape:
             return table is not None and self.follows(table)
         if id(thing) in self._followed:
             return True
-        return self._watches and isinstance(thing, Variable) and thing.trainable and "float" in thing.dtype
+        return self._watches and isinstance(thing, Variable) and thing.made_trainable and "float" in thing.dtype
 
     def take(self, note: Note) -> None:
         """Enters a call."""
@@ -347,7 +347,7 @@ class GradientTape:
                 start = as_tensor(jnp.ones(one.shape, narrow(one).dtype) if cotangent is None else cotangent)
                 add_to(found, one, start)
             readings: dict[int, list[Reading]] = {}
-            whole = self._walk(found, readings)
+            whole = self._walk(found, readings, self._leading(leaves_of(sources)))
             result = map_leaves(lambda source: gradient_of(source, found, whole, readings, zeros), sources)
         self._finish()
         return result
@@ -368,17 +368,27 @@ class GradientTape:
             self._end()
         yield
 
-    def _walk(self, found: dict[int, Any], readings: dict[int, list["Reading"]]) -> set[int]:
+    def _leading(self, sources: Sequence[object]) -> set[int]:
+        """The ids of calls that a source leads to: no other is walked back, such as those of a frozen network."""
+        reached, calls = {id(one) for one in sources}, set()
+        for note in self._notes:
+            if any(id(note.objects[place]) in reached for place in note.places):
+                calls.add(id(note))
+                reached.update(id(output) for output in note.outputs if output is not None)
+        return calls
+
+    def _walk(self, found: dict[int, Any], readings: dict[int, list["Reading"]], leading: set[int]) -> set[int]:
         """Adds the derivatives to all that leads to those that are there; the ids of tables that are read as a whole.
 
         Args:
             found: the derivatives, by the id of what they are to.
             readings: gets the calls that read rows of a table, by its id.
+            leading: the ids of the calls that lead to what is asked for.
         """
         whole: set[int] = set()
         for note in reversed(list(self._notes)):
             given = tuple(n for n, output in enumerate(note.outputs) if output is not None and id(output) in found)
-            if given:
+            if given and id(note) in leading:
                 for place, gradient in zip(note.places, self._pull(note, given, found), strict=True):
                     thing = note.objects[place]
                     if self.follows(thing):
