@@ -145,3 +145,21 @@ def test_cells_have_a_base():
     found = keras.layers.RNN(Cell())(np.ones((1, 3, 2), "float32"))
     np.testing.assert_allclose(found.numpy(), [[3.5, 3.5]])
     assert Cell().get_initial_state(batch_size=3).shape == (3, 2)
+
+
+def test_sums_of_tensors_leave_the_names_of_layers_alone(tmp_path):
+    """Layers of an era are counted apart from functions, so that `x + y` beside the first `Add()` had its name."""
+    keras.backend.clear_session()
+    x = keras.Input((3,))
+    y = keras.layers.Multiply()([x * 2.0, x])
+    model = keras.Model(x, keras.layers.Add()([x + y, y]))
+    assert [layer.name for layer in model.layers][1:] == ["multiply", "add"]
+    given = np.ones((2, 3), "float32")
+    assert model.predict(given, verbose=0)[0].tolist() == [5.0] * 3
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.get_layer("add").name == "add" and again.predict(given, verbose=0)[0].tolist() == [5.0] * 3
+    first = kerata.Input((3,))
+    total = first + 1.0
+    with pytest.raises(ValueError, match="used 2 times"):
+        kerata.Model(first, kerata.layers.Add(name=total.history[0].name)([total, first]))

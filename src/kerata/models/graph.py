@@ -12,7 +12,7 @@ from kerata.base.checks import did_you_mean, message
 from kerata.base.types import Owner
 from kerata.data.border import Border
 from kerata.engine.dicts import in_order
-from kerata.engine.naming import NamedTwice
+from kerata.engine.naming import NamedTwice, auto_name
 from kerata.engine.scope import current_scope, note, noted
 from kerata.engine.symbolic import Caller, Node, Operation, PartNode, SymbolicTensor, Tensors, flatten, run_nodes, sort_nodes
 from kerata.engine.types import HostArray
@@ -60,7 +60,16 @@ class Graph:
         counts = getattr(type(owner), "counts_masks", True)
         self.operations = order_operations(self.nodes, self.inputs, self.outputs, self._source, counts)
         self.warned = False
+        if not counts:
+            self._yield_names()
         self._check_names(owner)
+
+    def _yield_names(self) -> None:
+        """Calls functions otherwise that are called as a layer: `x + y` was no `add` before Keras 3, and layers count alone."""
+        taken = {operation.name for operation in self.operations if type(operation) is not Operation}
+        for operation in self.operations:
+            if type(operation) is Operation and operation.name in taken:
+                operation.name = auto_name(f"tf.{operation.name}")
 
     def _check_names(self, owner: Owner) -> None:
         """Refuses two operations of one name: a file could not tell them apart."""
