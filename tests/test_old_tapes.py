@@ -11,7 +11,8 @@ import weakref
 import numpy as np
 import pytest
 
-from kerata.legacy import tfkeras2
+import kerata
+from kerata.legacy import keras2, tfkeras2
 from kerata.legacy.tensorflow import names
 
 MODULES = names.build("tfkeras2")
@@ -307,3 +308,15 @@ def test_what_leads_to_no_source_is_not_walked_back():
     with tf.GradientTape() as tape:
         loss = one_way(v) * w
     assert float(tape.gradient(loss, w)) == 6.0
+
+
+def test_a_leaky_unit_has_its_lower_slope_at_zero():
+    """In `fit` too: biases that begin at 0 learn from empty parts of pictures by it. Today's layer keeps JAX's."""
+    assert slope(layers.LeakyReLU(0.25), np.array([-1.0, 0.0, 2.0], "float32")).tolist() == [0.25, 0.25, 1.0]
+    for era, wanted in ((tfkeras2, -0.25), (keras2, -0.25), (kerata, -1.0)):
+        made = era.layers
+        inputs = era.layers.Input((2,)) if era is keras2 else era.Input((2,))
+        model = era.models.Model(inputs, made.LeakyReLU(0.25)(made.Dense(1)(inputs)))
+        model.compile(era.optimizers.SGD(1.0), "mse")
+        model.fit(np.zeros((2, 2), "float32"), np.full((2, 1), -0.5, "float32"), verbose=0)
+        assert model.get_weights()[1].tolist() == [wanted]

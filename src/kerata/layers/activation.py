@@ -97,6 +97,9 @@ class LeakyReLU(KeepsType):
 
     negative_slope = Hyperparameter(low=0.0)
     keeps_zeros = True
+    # Whether the slope at 0 is that below, as in TensorFlow; in JAX it is 1.
+    leaks_at_zero = False
+    _facts_of_program = ("leaks_at_zero",)
 
     def __init__(self, negative_slope=0.3, **kwargs):
         negative_slope = kwargs.pop("alpha", negative_slope)
@@ -109,7 +112,8 @@ class LeakyReLU(KeepsType):
         self.supports_masking = True
 
     def call(self, inputs):
-        return jnp.where(inputs >= 0, inputs, jnp.asarray(self.negative_slope, inputs.dtype) * inputs)
+        above = inputs > 0 if self.leaks_at_zero else inputs >= 0
+        return jnp.where(above, inputs, jnp.asarray(self.negative_slope, inputs.dtype) * inputs)
 
 
 @builtin("layers")

@@ -1,4 +1,4 @@
-"""`MultiHeadAttention`, and layers that learn from data, as `tf.keras` called them."""
+"""Layers as `tf.keras` called them, and what they made of masks and of zeros."""
 
 import numpy as np
 
@@ -11,6 +11,12 @@ class Evenly:
 
     spreads_evenly = True
     _facts_of_program = ("spreads_evenly",)
+
+
+class Leaking:
+    """Where the input is 0, the slope is that below: so empty parts of pictures teach biases that begin at 0."""
+
+    leaks_at_zero = True
 
 
 class Attending(Evenly):

@@ -16,7 +16,7 @@ from kerata.engine.structure import is_ours
 from kerata.engine.symbolic import has_symbolic, traceable
 from kerata.layers.merging import Merge
 from kerata.legacy import bygone, configs, crossentropy, files, helpers, initial, merging, monitors, recurrent
-from kerata.legacy.attending import Adapting, Attending, Evenly, TakingLists
+from kerata.legacy.attending import Adapting, Attending, Evenly, Leaking, TakingLists
 from kerata.legacy.bases import BASES
 from kerata.legacy.batches import KeptVariance, ShownStatistics
 from kerata.legacy.enlarging import Enlarging
@@ -106,6 +106,7 @@ MIXINS[layers.Normalization] = ShownStatistics
 MIXINS[layers.StackedRNNCells] = Reversible
 MIXINS[layers.InputLayer] = BeginningLayer
 MIXINS[layers.UpSampling2D] = Enlarging
+MIXINS[layers.LeakyReLU] = Leaking
 TOOLS = {
     name: getattr(helpers, name)
     for name in ("GeneratorEnqueuer", "get_source_inputs", "to_list", "object_list_uid", "make_batches", "slice_X")
