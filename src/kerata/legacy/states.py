@@ -48,6 +48,15 @@ def in_order_of_then(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def refuse_nested(layer: Any) -> None:
+    """Says of a cell of the program's own that it is given one tensor a step, where a tuple of several comes."""
+    cell = layer.__dict__.get("cell")
+    if cell is not None and not is_ours(type(cell)):
+        fix = "Join them along the features with Concatenate(), and let the cell split them; give states as initial_state=..."
+        expected = "a tuple of sequences, of which a cell gets several tensors at each step, is not there"
+        raise NotImplementedError(message(layer, expected, {"cell": type(cell).__name__}, fix))
+
+
 class Resetting:
     """What a recurrent layer could do."""
 
@@ -72,6 +81,9 @@ class Resetting:
 
     def __call__(self, inputs, initial_state=None, **kwargs):
         """Its output, in a list with the states where they are asked for; states to begin with may stand behind the input."""
+        if isinstance(inputs, tuple) and len(inputs) > 1 and initial_state is None and self._era == "tfkeras2":  # type: ignore[attr-defined]
+            # In `tf.keras` states stood behind the input in lists alone.
+            refuse_nested(self)
         if isinstance(inputs, (list, tuple)) and len(inputs) > 1 and initial_state is None:
             inputs, initial_state = inputs[0], list(inputs[1:])
         if initial_state is not None:
