@@ -163,3 +163,15 @@ def test_sums_of_tensors_leave_the_names_of_layers_alone(tmp_path):
     total = first + 1.0
     with pytest.raises(ValueError, match="used 2 times"):
         kerata.Model(first, kerata.layers.Add(name=total.history[0].name)([total, first]))
+
+
+def test_layers_of_today_take_tensors_of_tensorflow():
+    """As the functional model of a `FeatureSpace` is given a dict of them; not under a tape, which could not follow."""
+    inputs, layer = kerata.Input((1,)), kerata.layers.Normalization(mean=1.0, variance=4.0)
+    model = kerata.Model({"age": inputs}, layer(inputs))
+    given = tf.constant([[1.0], [3.0]])
+    assert np.asarray(model({"age": given})).tolist() == np.asarray(layer(given)).tolist() == [[0.0], [1.0]]
+    assert np.asarray(kerata.layers.StringLookup(vocabulary=["a"])(tf.constant(["a", "b"]))).tolist() == [1, 0]
+    with tf.GradientTape() as tape, pytest.raises(TypeError, match="no tape can follow"):
+        tape.watch(given)
+        layer(given)

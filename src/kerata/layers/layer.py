@@ -40,6 +40,7 @@ from kerata.layers.signatures import (
     call_parameters,
     first_given,
     is_tensor,
+    numbers_of,
     shape_parameters,
     shapes_to_build,
     symbolic_of_shape,
@@ -235,7 +236,9 @@ class Layer(WeightHolder):
             if isinstance(value, SymbolicTensor) or not is_tensor(value):
                 return value
             mask = noted(value, "mask")
-            result = value.value if isinstance(value, Variable) else value
+            result = (
+                value.value if isinstance(value, Variable) else value if hasattr(value.dtype, "kind") else numbers_of(value)
+            )
             kind = getattr(result.dtype, "kind", "O")
             if kind in "OUS":
                 return value

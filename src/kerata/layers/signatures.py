@@ -139,6 +139,15 @@ def is_tensor(value: object) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
+def numbers_of(tensor: Any) -> Any:
+    """The array of a tensor of another library, such as TensorFlow's; texts, and what holds none, stay as they are."""
+    if not hasattr(tensor, "__array__"):
+        return tensor
+    held = np.asarray(tensor)
+    # Who has numbers for JAX says so where they must not be taken, such as under a tape.
+    return tensor if held.dtype.kind in "OUS" else tensor.__jax_array__() if hasattr(tensor, "__jax_array__") else held
+
+
 def as_shape(value: object) -> object:
     """Lists of a JSON config as the tuples that `build` takes."""
     if isinstance(value, dict):
