@@ -236,9 +236,7 @@ class Layer(WeightHolder):
             if isinstance(value, SymbolicTensor) or not is_tensor(value):
                 return value
             mask = noted(value, "mask")
-            result = (
-                value.value if isinstance(value, Variable) else value if hasattr(value.dtype, "kind") else numbers_of(value)
-            )
+            result = value.value if isinstance(value, Variable) else numbers_of(value)
             kind = getattr(result.dtype, "kind", "O")
             if kind in "OUS":
                 return value

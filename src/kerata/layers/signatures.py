@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict, TypeVar, cast
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from kerata.engine.symbolic import SymbolicTensor, Tensors
 
 # A shape, or shapes in a list or a dict, as a layer of several inputs gets them.
 ShapeTree: TypeAlias = "PartialShape | list[ShapeTree] | dict[str, ShapeTree]"
+
+T = TypeVar("T")
 
 
 class Parameters:
@@ -139,13 +141,15 @@ def is_tensor(value: object) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def numbers_of(tensor: Any) -> Any:
-    """The array of a tensor of another library, such as TensorFlow's; texts, and what holds none, stay as they are."""
-    if not hasattr(tensor, "__array__"):
+def numbers_of(tensor: T) -> T:
+    """The array of a tensor of another library, such as TensorFlow's; arrays, texts and what holds none stay as they are."""
+    if hasattr(getattr(tensor, "dtype", None), "kind") or not hasattr(tensor, "__array__"):
         return tensor
     held = np.asarray(tensor)
+    if held.dtype.kind in "OUS":
+        return tensor
     # Who has numbers for JAX says so where they must not be taken, such as under a tape.
-    return tensor if held.dtype.kind in "OUS" else tensor.__jax_array__() if hasattr(tensor, "__jax_array__") else held
+    return cast(T, getattr(tensor, "__jax_array__", lambda: held)())
 
 
 def as_shape(value: object) -> object:

@@ -48,9 +48,9 @@ def in_order_of_then(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def refuse_nested(layer: Any) -> None:
+def refuse_nested(layer: object) -> None:
     """Says of a cell of the program's own that it is given one tensor a step, where a tuple of several comes."""
-    cell = layer.__dict__.get("cell")
+    cell = vars(layer).get("cell")
     if cell is not None and not is_ours(type(cell)):
         fix = "Join them along the features with Concatenate(), and let the cell split them; give states as initial_state=..."
         expected = "a tuple of sequences, of which a cell gets several tensors at each step, is not there"

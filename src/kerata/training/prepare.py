@@ -11,7 +11,7 @@ methods and attributes belong to Keras and to whoever writes a subclass.
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 
@@ -36,6 +36,8 @@ from kerata.training.steps import make_plan
 from kerata.training.stepwise import runs_stepwise
 from kerata.training.targets import check_indices, check_numbers, check_targets, check_weights
 from kerata.training.trained import TrainedModel
+
+R = TypeVar("R")
 
 # Plans that a model holds on to: one for each set of weights that were made trainable in turn, say.
 MOST_PLANS = 8
@@ -232,12 +234,12 @@ def keeps_batch_size(model: TrainedModel) -> bool:
     return any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
 
 
-def symbols_of(batch: Tree, sized: bool = False) -> Any:
+def symbols_of(batch: Tree, sized: bool = False) -> Tensors:
     """Symbolic tensors of a batch's forms, of any number of samples or of as many as it has."""
     return jax.tree.map(lambda a: SymbolicTensor(a.shape if sized else (None, *a.shape[1:]), a.dtype), batch)
 
 
-def of_any_size(trace: Callable[[Any], Any], batch: Tree) -> Any:
+def of_any_size(trace: Callable[[Tensors], R], batch: Tree) -> R:
     """What is traced for batches of any size; where code of a program's own takes one size alone, for that of the batch."""
     try:
         return trace(symbols_of(batch))

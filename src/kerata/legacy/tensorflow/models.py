@@ -107,7 +107,7 @@ class FlowingModel(Flowing):
             return narrowed(getattr(self, name)(tensors(data)))
 
         try:
-            of_any_size(lambda shapes: infer(run, pack_x_y_sample_weight(*shapes)), batch)
+            of_any_size(lambda shapes: infer(run, pack_x_y_sample_weight(*cast(Any, shapes))), batch)
         except Exception as error:
             # What is wrong with the step, and not with a call that is never made.
             raise error from None
