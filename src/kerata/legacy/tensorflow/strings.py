@@ -220,7 +220,9 @@ class Ragged:
         """The axes from one to another as one."""
         rank = len(self.shape)
         outer, inner = (axis + rank if axis < 0 else axis for axis in (outer_axis, inner_axis))
-        if outer >= inner:
+        if outer > inner:
+            raise ValueError(message("merge_dims", "outer_axis must not be above inner_axis", {"axes": (outer, inner)}))
+        if outer == inner:
             return self
         if outer > 0:
             return Ragged([merged(row, outer - 1, inner - 1) for row in self._rows], self.dtype)

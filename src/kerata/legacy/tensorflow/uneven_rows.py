@@ -25,6 +25,15 @@ def depth_of(nested: object) -> int:
     return 1 + max(map(depth_of, nested), default=0) if isinstance(nested, (list, tuple, np.ndarray)) else 0
 
 
+def parts_at(nested: object, depth: int) -> Iterator[object]:
+    """What stands so deep in nested lists."""
+    if not depth:
+        yield nested
+    elif isinstance(nested, (list, tuple, np.ndarray)):
+        for one in nested:
+            yield from parts_at(one, depth - 1)
+
+
 def constant(
     pylist: Sequence[Any],
     dtype: DTypeLike | None = None,
@@ -35,8 +44,8 @@ def constant(
 ) -> Ragged | Tensor:
     """A ragged tensor of nested lists, whose rows differ in as many axes as `ragged_rank` says, or all but the first."""
     kind = as_dtype(dtype) if dtype is not None else convert(list(leaves_of(pylist)) or [0.0]).dtype
-    inner = tuple(inner_shape or ())
-    deep = depth_of(pylist) - 1 - len(inner) if ragged_rank is None else ragged_rank
+    deep = depth_of(pylist) - 1 - len(inner_shape or ()) if ragged_rank is None else ragged_rank
+    inner = tuple(inner_shape) if inner_shape else np.shape(next(parts_at(pylist, deep + 1), 0))
 
     def rows_in(nested: Sequence[Any], left: int) -> Tensor | Ragged:
         if left:
