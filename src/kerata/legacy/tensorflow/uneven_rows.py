@@ -1,9 +1,10 @@
 """`tf.ragged`: rows of different lengths, made of nested lists, of bounds and of other rows."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kerata.base.checks import message
 from kerata.base.types import DTypeLike
@@ -45,7 +46,7 @@ def constant(
     """A ragged tensor of nested lists, whose rows differ in as many axes as `ragged_rank` says, or all but the first."""
     kind = as_dtype(dtype) if dtype is not None else convert(list(leaves_of(pylist)) or [0.0]).dtype
     deep = depth_of(pylist) - 1 - len(inner_shape or ()) if ragged_rank is None else ragged_rank
-    inner = tuple(inner_shape) if inner_shape else np.shape(next(parts_at(pylist, deep + 1), 0))
+    inner = tuple(inner_shape) if inner_shape else np.shape(cast(ArrayLike, next(parts_at(pylist, deep + 1), 0)))
 
     def rows_in(nested: Sequence[Any], left: int) -> Tensor | Ragged:
         if left:
