@@ -11,6 +11,7 @@ import pytest
 
 import kerata
 from kerata import callbacks
+from kerata.legacy import tfkeras2
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 3)).astype("float32"), RNG.normal(size=(24, 1)).astype("float32")
@@ -226,3 +227,66 @@ def test_backups_are_as_frequent_where_several_batches_are_one_call(tmp_path, mo
     model.compile("sgd", "mse", steps_per_execution=2)
     model.fit(np.ones((16, 2)), np.ones((16, 1)), batch_size=2, epochs=2, verbose=0, callbacks=[backup])
     assert saved == [0, 0, 1, 1]
+
+
+class Waiting(callbacks.Callback):
+    """Of one's own: stops after two epochs that were not better by 0.02."""
+
+    remembered = ("best", "bad")
+
+    def on_train_begin(self, logs=None):
+        self.best, self.bad = np.full(1, np.inf), 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        better = logs["loss"] < self.best[0] - 0.02
+        self.best, self.bad = (np.full(1, logs["loss"]), 0) if better else (self.best, self.bad + 1)
+        self.model.stop_training = self.bad == 2
+
+
+WATCHING = {
+    "early": lambda f: callbacks.EarlyStopping("loss", min_delta=0.1, patience=2, restore_best_weights=True),
+    "plateau": lambda f: callbacks.ReduceLROnPlateau("loss", factor=0.5, min_delta=0.2, patience=1, cooldown=1),
+    "best": lambda f: callbacks.ModelCheckpoint(f / "best.weights.h5", "loss", save_best_only=True, save_weights_only=True),
+    "best of tf.keras": lambda f: tfkeras2.callbacks.ModelCheckpoint(str(f / "best.h5"), "loss", save_best_only=True),
+    "own": lambda f: Waiting(),
+}
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize("watching", WATCHING)
+def test_callbacks_go_on_counting_where_they_were(tmp_path, watching, last):
+    def fit(name, *more):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        given = [callbacks.BackupAndRestore(folder / "b"), WATCHING[watching](folder)]
+        # Noise in the targets, so that later epochs are worse ones.
+        model = make(optimizer=kerata.optimizers.SGD(0.6))
+        run = model.fit(X, Y, epochs=8, batch_size=8, seed=3, verbose=0, callbacks=[*(given[::-1] if last else given), *more])
+        best = [path.read_bytes() for path in folder.iterdir() if path.is_file()]
+        return run.epoch, run.history["loss"], model.get_weights(), given[1], best
+
+    epochs, losses, weights, watcher, best = fit("whole")
+    for cut in range(1, len(epochs)):
+        with pytest.raises(RuntimeError, match="cut"):
+            fit(f"cut {cut}", Cut(cut))
+        again = fit(f"cut {cut}")
+        assert (again[0], again[1]) == (epochs[cut:], losses[cut:]) and len(again[4]) == len(best)
+        for a, b in zip(again[2], weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+        for name in watcher.remembered:
+            if name != "best_weights":
+                assert getattr(again[3], name) == getattr(watcher, name)
+        assert not (tmp_path / f"cut {cut}" / "b").exists()
+
+
+def test_damaged_memories_are_passed_over_and_what_cannot_be_kept_is_named(tmp_path):
+    backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False, double_checkpoint=True)
+    make().fit(X, Y, epochs=3, verbose=0, callbacks=[backup, Waiting()])
+    (tmp_path / "epoch-000003.callbacks.zip").write_bytes(b"PK no zip")
+    assert make().fit(X, Y, epochs=4, verbose=0, callbacks=[backup, Waiting()]).epoch == [2, 3]
+    (tmp_path / "epoch-000004.callbacks.zip").unlink()
+    assert make().fit(X, Y, epochs=5, verbose=0, callbacks=[backup, Waiting()]).epoch == [4]
+    waiting = Waiting()
+    waiting.remembered = ("model",)
+    with pytest.raises(TypeError, match=r"BackupAndRestore: .*`remembered`.* Waiting.model"):
+        make().fit(X, Y, epochs=6, verbose=0, callbacks=[backup, waiting])

@@ -48,6 +48,9 @@ class Callback:
     # Names that it adds to the logs of an epoch; `None` where they are not known, as of a user's own callback.
     added_logs: tuple[str, ...] | None = ()
 
+    # Attributes that a backup of training keeps, so that a callback goes on counting where it was: numbers, texts, lists of
+    # arrays, or `None`.
+    remembered: tuple[str, ...] = ()
     # How many epochs are done already, of a callback that has brought back where training was cut off.
     epochs_done = 0
 
@@ -72,6 +75,12 @@ class Callback:
 
     def settle(self) -> None:
         """Called after the last epoch, before the optimizer takes averages of weights over."""
+
+    def join(self, callbacks: list[Any]) -> None:
+        """Called with all callbacks once `on_train_begin` of each is done."""
+
+    def after_epoch(self, epoch: int) -> None:
+        """Called once `on_epoch_end` of each callback is done."""
 
     def on_progress(self, done: int, logs: dict[str, Any]) -> None:
         """Called now and then with the number of batches done, where `follows_progress` is true."""
@@ -336,8 +345,23 @@ def _forward(name: str) -> Callable[..., None]:
     return call
 
 
+def _begin(self: CallbackList, logs: dict[str, Any] | None = None) -> None:
+    _tell(self, "on_train_begin", logs=logs)
+    for callback in self.callbacks:
+        if hasattr(callback, "join"):
+            callback.join(self.callbacks)
+
+
+def _end_epoch(self: CallbackList, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    _tell(self, "on_epoch_end", epoch, logs=logs)
+    for callback in self.callbacks:
+        if hasattr(callback, "after_epoch"):
+            callback.after_epoch(epoch)
+
+
+_fuller = {"on_train_begin": _begin, "on_epoch_end": _end_epoch}
 for _name in HOOKS:
-    setattr(CallbackList, _name, _forward(_name))
+    setattr(CallbackList, _name, _fuller.get(_name) or _forward(_name))
 
 
 # What a person may give: one, several, or a list of them that is ready.

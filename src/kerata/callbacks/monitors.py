@@ -131,6 +131,8 @@ class EarlyStopping(Monitor):
     'val_loss'
     """
 
+    remembered = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def __init__(
         self,
         monitor="val_loss",
@@ -206,6 +208,7 @@ class ReduceLROnPlateau(Monitor):
     """
 
     added_logs = ("learning_rate",)
+    remembered = ("best", "wait", "cooldown_counter")
     # Epochs beyond `patience`.
     beyond = 0
 
@@ -306,6 +309,7 @@ class ModelCheckpoint(Monitor):
     """
 
     writes_files = True
+    remembered = ("best",)
 
     def __init__(
         self,

@@ -9,14 +9,16 @@ from kerata.base.checks import check_path, message
 from kerata.base.refusals import FileError
 from kerata.callbacks.callback import Callback
 from kerata.callbacks.counting import EveryBatches
+from kerata.callbacks.remembering import Memory, read_memories, remembering, remind, write_memories
 
 
 class BackupAndRestore(Callback):
     """Keeps a backup of training, so that a program that was killed goes on where it was when it is run again.
 
     The weights, the optimizer's state and the layers' random states are kept, in a file that a kill or a power cut leaves
-    whole, with the number of epochs in its name. With a `seed` for `fit`, or `kerata.utils.set_random_seed`, what is trained
-    then is what would have been trained without the cut.
+    whole, with the number of epochs in its name, and beside it what other callbacks remember: how long `EarlyStopping` has
+    waited, what was best. With a `seed` for `fit`, or `kerata.utils.set_random_seed`, what is trained then is what would have
+    been trained without the cut. A callback of one's own takes part by the names of its attributes in `remembered`.
 
     Args:
         backup_dir: a folder for the backup alone.
@@ -47,6 +49,9 @@ class BackupAndRestore(Callback):
         self.save_freq: int | str = save_freq
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.epoch = 0
+        # The others that have something to remember, and what they knew.
+        self.others: list[Any] = []
+        self.memories: list[tuple[str, Memory]] | None = None
         if isinstance(save_freq, int):
             self.batches = EveryBatches(save_freq)
             # Defined on the instance, so that a backup an epoch does not slow the loop to single batches.
@@ -61,6 +66,7 @@ class BackupAndRestore(Callback):
             optimizer.build(self.model.trainable_variables)
         for done, path in self._backups():
             try:
+                self.memories = read_memories(beside) if (beside := self._memory_of(path)).is_file() else None
                 self.model.load_weights(path)
             except FileError as error:
                 # The one before it, if there is one.
@@ -71,9 +77,20 @@ class BackupAndRestore(Callback):
         if problems:
             raise problems[0]
 
+    def join(self, callbacks: list[Any]) -> None:
+        self.others = remembering(callbacks)
+        if self.memories is not None:
+            remind(self.others, self.memories)
+            self.memories = None
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch + 1
-        if self.save_freq == "epoch":
+        if self.save_freq == "epoch" and not self.others:
+            self._save()
+
+    def after_epoch(self, epoch: int) -> None:
+        # What others do at the end of this epoch belongs to it.
+        if self.save_freq == "epoch" and self.others:
             self._save()
 
     def _count_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -85,7 +102,7 @@ class BackupAndRestore(Callback):
         ended = self.epoch >= self.params.get("epochs", 0) or self.model.stop_training
         if self.delete_checkpoint and ended:
             for _, path in self._backups():
-                path.unlink()
+                self._remove(path)
             if self.backup_dir.is_dir() and not any(self.backup_dir.iterdir()):
                 self.backup_dir.rmdir()
 
@@ -93,10 +110,21 @@ class BackupAndRestore(Callback):
         before = self._backups()
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         path = self.backup_dir / f"epoch-{self.epoch:06d}.weights.h5"
+        if self.others:
+            # Before the weights: where they are whole, it is there.
+            write_memories(self.others, self._memory_of(path))
         self.model.save_weights(path, overwrite=True)
         others = [old for _, old in before if old != path]
         for old in others[1:] if self.double_checkpoint else others:
-            old.unlink()
+            self._remove(old)
+
+    def _memory_of(self, path: Path) -> Path:
+        """What callbacks knew, beside a file of weights."""
+        return path.with_name(path.name.split(".")[0] + ".callbacks.zip")
+
+    def _remove(self, path: Path) -> None:
+        path.unlink()
+        self._memory_of(path).unlink(missing_ok=True)
 
     def _backups(self) -> list[tuple[int, Path]]:
         """(epochs that are done, file) of each backup, the latest first."""

@@ -61,6 +61,7 @@ class ModelCheckpoint(Callback):
     """
 
     writes_files = True
+    remembered = ("best", "epochs_since_last_save")
     # The number of the first epoch in names of files.
     first = 1
 
