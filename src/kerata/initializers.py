@@ -8,7 +8,7 @@ gives the same values at each call, a `SeedGenerator` a reproducible sequence of
 import functools
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import jax.numpy as jnp
@@ -22,9 +22,10 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Plain, Shape
 from kerata.engine.module import Module
-from kerata.engine.random import SeedGenerator, host_stream, stream_of
+from kerata.engine.random import Seedable, SeedGenerator, seeded_by
 from kerata.engine.types import AnyArray
 from kerata.engine.variable import standardize_dtype, standardize_shape
+from kerata.kernels.threefry import Key, draw, fill_between, fill_normal, fill_truncated
 
 # The standard deviation of a standard normal distribution cut off at two.
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -49,6 +50,11 @@ class Initializer(Module):
     def clone(self) -> Self:
         """A new initializer with the same arguments."""
         return type(self).from_config(self.get_config())
+
+
+def another(initializer: Any) -> Any:
+    """An initializer for one more weight: what has no seed would give the same numbers again. A function stands for itself."""
+    return initializer.clone() if isinstance(initializer, Initializer) else initializer
 
 
 @builtin("initializers", "zeros", "zero")
@@ -175,7 +181,7 @@ class STFT(Initializer):
         return window
 
 
-class RandomInitializer(Initializer):
+class RandomInitializer(Initializer, Seedable):
     """The base of initializers that draw; `seed` is an integer, a `SeedGenerator` or `None`."""
 
     def __init__(self, seed=None):
@@ -186,17 +192,20 @@ class RandomInitializer(Initializer):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, SeedGenerator))):
             raise ValueError(message(self, "`seed` must be an integer, a SeedGenerator or None", {"seed": seed}))
         self.seed = seed
+        if seed is None:
+            self.take_seed()
 
-    def stream(self) -> np.random.Generator:
-        """The random numbers of one call."""
-        if self.seed is None:
-            return host_stream()
+    def key(self) -> Key:
+        """The key of one call's numbers."""
+        if (owner := seeded_by(self)) is not None:
+            return owner.default_seed, 0
         if isinstance(self.seed, int):
-            return stream_of(self.seed)
+            return self.seed % 2**32, 0
+        assert self.seed is not None, "what has no seed takes one"
         # The state is moved on here and not by `next`, whose key is a traced value inside programs.
         words = np.array(self.seed.state.peek())
         self.seed.state.place(words + np.array([0, 1], words.dtype))
-        return stream_of(*(int(word) for word in words))
+        return int(words[0]), int(words[1])
 
 
 @builtin("initializers", "random_normal", "normal")
@@ -219,7 +228,7 @@ class RandomNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return _draw(self.stream(), _normal, shape, self.stddev, self.mean, dtype)
+        return draw(self.key(), fill_normal, shape, self.stddev, self.mean, dtype)
 
 
 @builtin("initializers", "truncated_normal")
@@ -242,7 +251,7 @@ class TruncatedNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return _draw(self.stream(), _truncated, shape, self.stddev, self.mean, dtype)
+        return draw(self.key(), fill_truncated, shape, self.stddev, self.mean, dtype)
 
 
 @builtin("initializers", "random_uniform", "uniform")
@@ -265,7 +274,7 @@ class RandomUniform(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return _draw(self.stream(), _uniform, shape, self.maxval - self.minval, self.minval, dtype)
+        return draw(self.key(), fill_between(self.minval, self.maxval), shape, dtype=dtype)
 
 
 @builtin("initializers", "variance_scaling")
@@ -311,12 +320,12 @@ class VarianceScaling(RandomInitializer):
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return _draw(self.stream(), _uniform, shape, 2 * limit, -limit, dtype)
+            return draw(self.key(), fill_between(-limit, limit), shape, dtype=dtype)
         if self.distribution == "untruncated_normal":
-            return _draw(self.stream(), _normal, shape, math.sqrt(variance), 0.0, dtype)
+            return draw(self.key(), fill_normal, shape, math.sqrt(variance), dtype=dtype)
         # Cutting makes the distribution narrower, which is undone.
         stddev = math.sqrt(variance) / TRUNCATED_STDDEV
-        return _draw(self.stream(), _truncated, shape, stddev, 0.0, dtype)
+        return draw(self.key(), fill_truncated, shape, stddev, dtype=dtype)
 
 
 @builtin("initializers", "glorot_uniform")
@@ -441,7 +450,7 @@ class Orthogonal(RandomInitializer):
         # A factorization takes some copies, and a time that grows with the third power.
         check_bytes(4 * 8 * math.prod(shape), shape=shape)
         take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
-        normal = _draw(self.stream(), _normal, tall, 1.0, 0.0, np.dtype("float32"))
+        normal = draw(self.key(), fill_normal, tall)
         q = orthonormalize(normal)
         return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)
 
@@ -485,42 +494,6 @@ def _numpy_dtype(dtype: DTypeLike | None) -> np.dtype:
 
 # Multiplications of a factorization that take about as long as making an object.
 FLOPS_OF_WORK = 2_000_000
-# Numbers are drawn, cut and scaled while they are in the processor's cache.
-BLOCK = 2**16
-
-Fill = Callable[[np.random.Generator, np.ndarray], None]
-
-
-def _draw(
-    stream: np.random.Generator, fill: Fill, shape: tuple[int, ...], factor: float, shift: float, dtype: np.dtype
-) -> np.ndarray:
-    """factor * u + shift, where `fill` draws u."""
-    # NumPy draws single and double precision; the other types are rounded from single.
-    values = np.empty(math.prod(shape), np.float64 if dtype == np.float64 else np.float32)
-    for start in range(0, values.size, BLOCK):
-        block = values[start : start + BLOCK]
-        fill(stream, block)
-        block *= factor
-        if shift:
-            block += shift
-    return values.reshape(shape).astype(dtype, copy=False)
-
-
-def _uniform(stream: np.random.Generator, values: np.ndarray) -> None:
-    stream.random(dtype=values.dtype.type, out=values)
-
-
-def _normal(stream: np.random.Generator, values: np.ndarray) -> None:
-    stream.standard_normal(dtype=values.dtype.type, out=values)
-
-
-def _truncated(stream: np.random.Generator, values: np.ndarray) -> None:
-    _normal(stream, values)
-    outside = np.flatnonzero(np.abs(values) > 2.0)
-    while outside.size:
-        again = stream.standard_normal(outside.size, dtype=values.dtype.type)
-        values[outside] = again
-        outside = outside[np.abs(again) > 2.0]
 
 
 def get(identifier: object) -> Initializer:

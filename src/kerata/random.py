@@ -83,7 +83,11 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     logits = jnp.asarray(logits)
     if logits.ndim != 2:
         raise ValueError(message("random.categorical", "`logits` must have the axes (batch, classes)", {"logits": logits}))
-    unit = kernel.uniform(draw_key(seed), (logits.shape[0], num_samples, logits.shape[1]), jnp.float32, 1e-7, 1.0)
+    key = draw_key(seed)
+    if kernel.is_plain(key):
+        drawn = jax.random.categorical(key, logits[..., None], shape=(logits.shape[0], num_samples), axis=1)
+        return drawn.astype(_dtype(dtype))
+    unit = kernel.uniform(key, (logits.shape[0], num_samples, logits.shape[1]), jnp.float32, 1e-7, 1.0)
     # The largest of logits plus Gumbel noise is a class with the right probability.
     return jnp.argmax(logits[:, None, :] - jnp.log(-jnp.log(unit)), axis=-1).astype(_dtype(dtype))
 
@@ -97,7 +101,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
 @traceable
 def shuffle(x, axis=0, seed=None):
     """x with its slices along `axis` in random order. A slice stays together."""
-    return jax.random.permutation(_jax_key(seed), jnp.asarray(x), axis)
+    return jax.random.permutation(_jax_key(seed), jnp.asarray(x), axis, independent=True)
 
 
 def _dtype(dtype):
@@ -105,7 +109,8 @@ def _dtype(dtype):
 
 
 def _jax_key(seed):
-    return jax.random.wrap_key_data(draw_key(seed), impl="threefry2x32")
+    key = draw_key(seed)
+    return key if kernel.is_plain(key) else kernel.plain_key(key)
 
 
 __getattr__ = explain("kerata.random")

@@ -1,10 +1,11 @@
 """What `fit` accepts as data, in two forms: samples in memory, or batches that come one after the other."""
 
 import itertools
+import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -20,17 +21,36 @@ from kerata.engine.types import HostArray
 KINDS_OF_NUMBERS: tuple[type[Any], ...] = (Real, np.number)
 
 
+class Shuffler(Protocol):
+    """Gives 0, 1, ..., size - 1 in one order after the other."""
+
+    def permutation(self, size: int, /) -> HostArray: ...
+
+
 class Order:
-    """The order of numbered batches: as they are numbered, or with a seed drawn anew for each epoch."""
+    """The order of numbered batches: as they are numbered, or drawn anew for each epoch, by a seed or by Python's `random`."""
 
     def __init__(self) -> None:
         self.seed: int | None = None
+        self.shuffled, self.before = False, 0
+
+    def shuffle(self, seed: int | None, before: int = 0) -> None:
+        """Lets each epoch have an order of its own from here on; without a seed, so many are drawn and not used."""
+        self.seed, self.shuffled, self.before = seed, True, before
 
     def numbers(self, epoch: int, length: int | None) -> Iterable[int]:
         """The numbers of an epoch; without a length they go on."""
         if length is None:
             return itertools.count()
-        return range(length) if self.seed is None else stream_of(self.seed, epoch).permutation(length).tolist()
+        if self.seed is not None:
+            return stream_of(self.seed, epoch).permutation(length).tolist()
+        numbers = list(range(length))
+        for _ in range(self.before if self.shuffled else 0):
+            random.shuffle(numbers[:])
+        self.before = 0
+        if self.shuffled:
+            random.shuffle(numbers)
+        return numbers
 
 
 class Batches:
@@ -408,13 +428,13 @@ def going_on(go: Callable[[int], Iterator[Any]], steps: int) -> Callable[[int], 
     return start
 
 
-def repeat_samples(samples: Samples, batch_size: int, shuffle: bool, stream: np.random.Generator, steps: int) -> Batches:
+def repeat_samples(samples: Samples, batch_size: int, shuffler: Shuffler | None, steps: int) -> Batches:
     """Samples in memory as batches that go on from epoch to epoch, for `steps_per_epoch`."""
     length = -(-samples.size // batch_size)
 
     def go(number: int) -> Iterator[Any]:
         for turn in itertools.count():
-            order = stream.permutation(samples.size) if shuffle else np.arange(samples.size)
+            order = np.arange(samples.size) if shuffler is None else shuffler.permutation(samples.size)
             for place in range(max(number - turn * length, 0), length):
                 rows = order[place * batch_size : (place + 1) * batch_size]
                 yield jax.tree.map(lambda a, rows=rows: np.asarray(a)[rows], samples.tree)

@@ -1,15 +1,17 @@
-"""Random keys: a global stream for what happens outside of programs, and one key a step inside.
+"""Random keys: seeds and states for what happens outside of programs, and one key a step inside.
 
-Inside a program every draw's key comes from the step's key and the number of the draw, so a run does not depend on how
-the steps were cut into chunks. Initial weights are drawn on the host: they need no compiled program.
+Outside of programs seeds give the numbers that they give in Keras on JAX: what has no seed takes one from Python's `random`
+where it is made. Initial weights are drawn on the host: they need no compiled program. Inside a program every draw's key
+comes from the step's key and the number of the draw, so a run does not depend on how the steps were cut into chunks.
 """
 
 import contextlib
+import copy
 import random as python_random
 import secrets
 import threading
 from collections.abc import Generator, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import jax
 import numpy as np
@@ -17,11 +19,11 @@ import numpy as np
 from kerata.base.blocks import Within, ambient
 from kerata.base.checks import KindError, message
 from kerata.base.types import Shape, is_integer
-from kerata.engine.module import Module
+from kerata.engine.module import Look, Module
 from kerata.engine.scope import stack
 from kerata.engine.types import AnyArray, Array, HostArray
-from kerata.engine.variable import Variable, note_drawn, noting_draws
-from kerata.kernels.random import ROUNDS, fold
+from kerata.engine.variable import Variable, note_drawn, note_seeded, noting_draws
+from kerata.kernels.random import ROUNDS, fold, is_plain, plain_key
 from kerata.kernels.typed import is_traced
 
 # Up to so many samples are shuffled by sorting, in a twentieth to a half of the time of a shuffle. What is sorted has 22 random
@@ -31,8 +33,14 @@ SORTED = 1024
 _stream: list[np.random.Generator] = []
 # What `set_random_seed` was given last.
 _seed_of_all: list[int] = []
-# A thread's own stream, while it works under a seed.
+# A thread's own streams, while it works under a seed.
 _local = ambient()
+# Seeds of what has none are from 1 to this number.
+MOST_SEED = 10**9
+# What makes another state of a state whose keys are not counted.
+FACTOR, DIVISOR = np.uint32(5387), np.uint32(933199)
+# Holds a number where the generator without an owner has given no key outside of programs since a seed was set.
+_new_generators = {0}
 # The numbers of the whole process are one thread's at a time.
 _whole = threading.RLock()
 
@@ -66,11 +74,85 @@ def set_random_seed(seed: int) -> None:
     _seed_of_all[:] = [int(seed)]
     for generator in _global_generator:
         generator.state.store(np.array([int(seed) % 2**32, 0], np.uint32))
+    _new_generators.add(0)
+
+
+def make_default_seed() -> int:
+    """The seed of what is made without one, from Python's `random`; within `seeded` from a stream of the thread's own."""
+    own: python_random.Random | None = getattr(_local, "python", None)
+    return (own or python_random).randint(1, MOST_SEED)
+
+
+def random_state() -> tuple[Any, Any]:
+    """What initial weights are drawn from, as it stands."""
+    own: python_random.Random | None = getattr(_local, "python", None)
+    return (own or python_random).getstate(), host_stream().bit_generator.state
+
+
+def set_random_state(state: tuple[Any, Any]) -> None:
+    """Brings back what `random_state` gave."""
+    own: python_random.Random | None = getattr(_local, "python", None)
+    (own or python_random).setstate(state[0])
+    host_stream().bit_generator.state = state[1]
+
+
+class Seedable(Module):
+    """What takes a seed where it is made without one.
+
+    `default_seed` is that seed; `number` says when it was taken, among all weights and other such objects. One that was made
+    from another, `origin`, has its seed.
+    """
+
+    origin: "Seedable | None" = None
+    _bookkeeping = {"default_seed": Look.NOBODY, "number": Look.NOBODY, "origin": Look.NOBODY}
+
+    def take_seed(self) -> None:
+        """Takes a seed, as where the object was made."""
+        self.default_seed, self.number = make_default_seed(), note_seeded(self)
+
+    def copy(self) -> Self:
+        """Another that has the same seed, also where this one takes a new one."""
+        made = copy.copy(self)
+        made.origin = seeded_by(self)
+        return made
+
+
+def seeded_by(made: object) -> Seedable | None:
+    """What has taken the seed that an object draws from, if anything has."""
+    if not isinstance(made, Seedable):
+        return None
+    return made.origin or (made if "default_seed" in made.__dict__ else None)
+
+
+def permute(count: int, size: int) -> HostArray:
+    """0, 1, ..., size - 1 in the next orders of NumPy's global state, int32 of shape (count, size)."""
+    own: np.random.RandomState | None = getattr(_local, "numpy", None)
+    orders = np.empty((count, size), np.int32)
+    for row in orders:
+        row[:] = (own or np.random).permutation(size)
+    return orders
+
+
+def state_of_orders() -> dict[str, Any]:
+    """What `permute` goes on from."""
+    own: np.random.RandomState | None = getattr(_local, "numpy", None)
+    return (own or np.random).get_state(legacy=False)
+
+
+def set_state_of_orders(state: dict[str, Any]) -> None:
+    """Lets `permute` go on from a state."""
+    own: np.random.RandomState | None = getattr(_local, "numpy", None)
+    (own or np.random).set_state(state)
 
 
 def seeded(seed: int) -> Within:
     """What this thread draws outside of programs within the block comes from a seed; the process's stream stays as it is."""
-    return Within(_local, stream=stream_of(int(seed)))
+    return Within(_local, stream=stream_of(int(seed)), **streams_of(int(seed)))
+
+
+def streams_of(seed: int) -> dict[str, object]:
+    """Python's and NumPy's numbers after a seed."""
+    return {"python": python_random.Random(seed), "numpy": np.random.RandomState(seed % 2**32)}
 
 
 @contextlib.contextmanager
@@ -176,6 +258,9 @@ class SeedGenerator(Module):
     (True, [1, 2])
     """
 
+    # Whether nothing is drawn from it as it stands.
+    _bookkeeping = {"is_spare": Look.NOBODY}
+
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object):
         if kwargs:
             raise KindError(message("SeedGenerator", "Unrecognized keyword arguments", kwargs))
@@ -183,15 +268,27 @@ class SeedGenerator(Module):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
+        self.is_spare = getattr(_local, "spare", False)
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 
     def _first(self, shape: Shape, dtype: object = None) -> HostArray:
         """The state before the first key, uint32 of shape (2,)."""
-        start = make_seed() if self.seed is None else self.seed
+        start = self.seed
+        if start is None:
+            start = make_seed() if self.is_spare else make_default_seed()
         return np.array([start % 2**32, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Array:
-        """The next key, uint32 of shape (2,)."""
+        """The next key, uint32 of shape (2,): in training of the step, else the state, which goes on to the next.
+
+        Args:
+            ordered: whether the state's second word counts the keys; else both words become other ones.
+        """
+        key = self.key(ordered)
+        return jax.random.key_data(key) if is_plain(key) else key
+
+    def key(self, ordered: bool = True) -> Array:
+        """As `next`; outside of training a key of `jax.random`."""
         for scope in reversed(stack()):
             if scope.key is not None:
                 scope.draws += 1
@@ -202,17 +299,24 @@ class SeedGenerator(Module):
             if (state := scope.values.get(name)) is not None:
                 taken = scope.taken.get(name, 0)
                 scope.taken[name] = taken + 1
-                return fold(state + np.array([0, taken], np.uint32), 0)
+                return plain_key(state + np.array([0, taken], np.uint32))
         state = self.state.peek()
         if stack():
             note_drawn(self.state)
         else:
-            self.state.store(np.asarray(state) + np.array([0, 1], np.uint32))
+            words = np.asarray(state)
+            self.state.store(words + np.array([0, 1], np.uint32) if ordered else (words + np.uint32(1)) * FACTOR % DIVISOR)
         with jax.ensure_compile_time_eval():
-            return fold(jax.numpy.asarray(state), 0)
+            return plain_key(jax.numpy.asarray(state))
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
+
+
+def generator_for(rate: object, seed: int | None) -> SeedGenerator:
+    """The generator of what a rate of 0 leaves out: it is there for other rates to come, and takes no seed from Python then."""
+    with Within(_local, spare=isinstance(rate, (int, float)) and rate == 0):
+        return SeedGenerator(seed)
 
 
 # What a person may pass as `seed`: a generator, an integer, a key, or nothing.
@@ -246,17 +350,25 @@ def global_generator_at(state: HostArray) -> Generator[Any]:
 
 
 def draw_key(seed: Seed = None) -> Array:
-    """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing."""
+    """A key from what a person may pass as `seed`: a generator, an integer, a key, or nothing.
+
+    It is one of `jax.random`, but for those of a training step, which are two words.
+    """
     if seed is None:
         if not stack() and is_traced():
             expected = (
                 "in a function that JAX traces by itself (jax.jit), a draw without a seed would be the same in every call"
             )
             raise ValueError(message("random", expected, fix="Give a key or a SeedGenerator: normal(shape, seed=key)"))
-        return global_seed_generator().next()
+        generator = global_seed_generator()
+        if _new_generators and not stack():
+            generator.state.store(np.array([make_default_seed(), 0], np.uint32))
+            _new_generators.clear()
+        return generator.key(ordered=False)
     if isinstance(seed, SeedGenerator):
-        return seed.next()
+        return seed.key()
     if isinstance(seed, int) or is_integer(seed):
         with jax.ensure_compile_time_eval():
-            return fold(jax.numpy.zeros((2,), "uint32"), int(seed))
-    return cast(Array, seed)
+            return plain_key(jax.numpy.asarray([int(seed) % 2**32, 0], "uint32"))
+    given = cast(Array, seed)
+    return given if is_plain(given) else plain_key(given)

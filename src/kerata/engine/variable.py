@@ -54,6 +54,13 @@ def noting_draws() -> Generator[list[tuple["Variable", Initializer]]]:
         outer.extend(draws)
 
 
+def note_seeded(owner: Any) -> int:
+    """Notes among the draws that an object has taken a seed; gives its number among all variables and such objects."""
+    if (draws := getattr(_local, "draws", None)) is not None:
+        draws.append((None, owner))
+    return next(_numbers)
+
+
 class Reads:
     """Variables that are read within programs while these are traced, and that they do not carry."""
 

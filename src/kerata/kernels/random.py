@@ -5,14 +5,15 @@ becomes a third of a training step. Here an element costs three integer multipli
 fuse into whatever uses the number. Not for cryptography.
 
 A key is an array of two uint32 words. `fold` derives one key from another; numbers of different shapes drawn with one
-key share their bits, so every use folds its own number into the key.
+key share their bits, so every use folds its own number into the key. Where the key is one of `jax.random` in its place, the
+numbers are those of the plain form: outside of training nobody waits for them, and they are known from elsewhere.
 """
 
 # JAX leaves some arguments of `einsum`, `reshape` and others without a type.
 # pyright: reportUnknownMemberType=false
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.core
@@ -50,6 +51,16 @@ def _word(data: int | jax.Array) -> jax.Array:
     return jnp.asarray(data).astype(jnp.uint32)
 
 
+def is_plain(key: object) -> bool:
+    """Whether a key is one of `jax.random`."""
+    return isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+
+
+def plain_key(words: Key) -> jax.Array:
+    """The key of `jax.random` that two words are."""
+    return cast(jax.Array, jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl="threefry2x32"))
+
+
 def from_seed(seed: int | jax.Array) -> jax.Array:
     """The key that a seed stands for: uint32, shape (2,).
 
@@ -78,6 +89,8 @@ def fold(key: Key, data: int | jax.Array) -> jax.Array:
     >>> bool((fold(key, 1) != fold(key, 2)).any())
     True
     """
+    if is_plain(key):
+        return jax.random.fold_in(key, _word(data))
     traced = isinstance(key, jax.core.Tracer)
     return (_fold_traced if traced else _fold)(key, _word(data))
 
@@ -129,6 +142,8 @@ def bits(key: Key, shape: tuple[int, ...] = (), features: jax.Array | None = Non
     >>> bits(from_seed(0), (2, 3)).dtype
     dtype('uint32')
     """
+    if is_plain(key):
+        return jax.random.bits(key, shape)
     counters = _counters(tuple(shape)) if features is None else _counters_within(tuple(shape), _word(features))
     return _mix(counters + key[0], key[1])
 
@@ -162,6 +177,8 @@ def uniform(
     True
     """
     dtype = jnp.dtype(dtype)
+    if is_plain(key):
+        return jax.random.uniform(key, shape, dtype, minval, maxval)
     precision = finfo(dtype).nmant + 1
     if precision <= 31:
         unit = _integers(key, shape, precision).astype(dtype) * jnp.asarray(2.0**-precision, dtype)
@@ -186,6 +203,8 @@ def bernoulli(
     >>> bool(bernoulli(from_seed(0), 1.0, (100,)).all())
     True
     """
+    if is_plain(key):
+        return jax.random.bernoulli(key, p, tuple(shape))
     threshold = jnp.ceil(jnp.clip(jnp.asarray(p, jnp.float32), 0, 1) * 2.0**24).astype(jnp.int32)
     return _integers(key, tuple(shape), 24, features) < threshold
 
@@ -208,6 +227,8 @@ def normal(
     (4, 2)
     """
     dtype = jnp.dtype(dtype)
+    if is_plain(key):
+        return jax.random.normal(key, tuple(shape), dtype) * stddev + mean
     work = dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
     # Odd multiples of 2**-24 between -1 and 1: symmetric, exact in float32, and never -1 or 1.
     unit = (2 * _integers(key, tuple(shape), 24) + (1 - 2**24)).astype(work) * jnp.asarray(2.0**-24, work)
@@ -232,6 +253,8 @@ def truncated_normal(
     >>> bool((abs(truncated_normal(from_seed(0), (1000,))) <= 2).all())
     True
     """
+    if is_plain(key):
+        return jax.random.truncated_normal(key, -2.0, 2.0, tuple(shape), dtype) * stddev + mean
     unit = uniform(key, shape, jnp.float32, -1.0, 1.0)
     value = jnp.clip(jnp.sqrt(2.0) * lax.erf_inv(unit * WITHIN_TWO), -2.0, 2.0)
     return (value * stddev + mean).astype(dtype)

@@ -94,5 +94,5 @@ class StochasticDepth(Layer):
         if not training:
             return inputs
         kept = 1 - self.drop_path_rate
-        drawn = random.uniform(self.seed_generator.next(), (inputs.shape[0], *[1] * (inputs.ndim - 1)))
+        drawn = random.uniform(self.seed_generator.key(), (inputs.shape[0], *[1] * (inputs.ndim - 1)))
         return inputs / kept * jnp.floor(kept + drawn).astype(inputs.dtype)

@@ -16,7 +16,7 @@ from kerata.base.types import PartialShape
 from kerata.engine.hyper import Hyperparameter
 from kerata.engine.naming import auto_name
 from kerata.engine.policy import DTypePolicyMap
-from kerata.engine.random import SeedGenerator
+from kerata.engine.random import generator_for
 from kerata.engine.symbolic import infer
 from kerata.engine.types import Array, Initializer
 from kerata.engine.variable import Variable
@@ -124,8 +124,8 @@ class HeadAttention(Layer):
             (None,) * (free - 1) + tuple(sizes),
             activation,
             bias_axes=made if self.use_bias else None,
-            kernel_initializer=self.kernel_initializer,
-            bias_initializer=self.bias_initializer,
+            kernel_initializer=initializers.another(self.kernel_initializer),
+            bias_initializer=initializers.another(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint,
@@ -202,7 +202,7 @@ class HeadAttention(Layer):
         """Attention over one axis, without its scores."""
         if not self._drops:
             return attention(query, key, value, mask)
-        rate, random_key = (self.dropout, self._dropout_layer.seed_generator.next()) if training else (None, None)
+        rate, random_key = (self.dropout, self._dropout_layer.seed_generator.key()) if training else (None, None)
         output = attention(query, key, value, mask, dropout_rate=rate, dropout_key=random_key)  # (b, t, n, d)
         # Where nothing may be looked at, Keras gives 0 with dropout, and the mean of all values without.
         return (
@@ -483,7 +483,7 @@ class Attention(Layer):
         self.score_mode = check_choice(self, "score_mode", score_mode, ("dot", "concat"))
         self.dropout = check_number(self, "dropout", dropout, 0.0, 1.0)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(dropout, seed)
         self.supports_masking = True
 
     def build(self, input_shape):
@@ -509,7 +509,7 @@ class Attention(Layer):
             scores = jnp.where(keep, scores, scores - (65504.0 if scores.dtype == jnp.float16 else 1e9))
         weights = jax.nn.softmax(scores, axis=-1)
         if training and self._drops:
-            weights = random.dropout(self.seed_generator.next(), self.dropout, weights)
+            weights = random.dropout(self.seed_generator.key(), self.dropout, weights)
         output = jnp.matmul(weights, value)
         if query_mask is not None:
             output = jnp.where(query_mask[..., None], output, 0)

@@ -53,6 +53,7 @@ class ConvLSTMCell(Cell):
     """
 
     gates = 4
+    seeds_first = True
 
     def __init__(
         self,
@@ -162,7 +163,7 @@ class ConvLSTMCell(Cell):
 
     def _mask(self, rate: Scalar, inputs: Array, size: int) -> Array | None:
         """Pixels of their own, where the other cells drop features."""
-        return None if is_absent(rate) else drop(self.seed_generator.next(), rate, jnp.ones(inputs.shape, inputs.dtype))
+        return None if is_absent(rate) else drop(self.seed_generator.key(), rate, jnp.ones(inputs.shape, inputs.dtype))
 
     def recurrent_mask(self, inputs: Array, training: bool) -> Array | None:
         return self._mask(self.recurrent_dropout, inputs, self.filters) if training else None

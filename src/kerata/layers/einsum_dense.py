@@ -13,7 +13,7 @@ from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Shape
 from kerata.engine.module import shown
 from kerata.engine.types import Array, InitializerLike
-from kerata.initializers import Initializer
+from kerata.initializers import Initializer, VarianceScaling
 from kerata.kernels.products import type_of_sums
 from kerata.kernels.sums import with_bias
 from kerata.layers.adapters import weight_in_use
@@ -184,7 +184,10 @@ def orient(initializer: Initializer, inputs: list[int], outputs: list[int]) -> I
     """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
     if getattr(initializer, "input_axes", 0) is not None or getattr(initializer, "output_axes", 0) is not None:
         return initializer
-    return type(initializer).from_config({**initializer.get_config(), "input_axes": inputs, "output_axes": outputs})
+    assert isinstance(initializer, VarianceScaling), "no other counts them"
+    oriented = initializer.copy()
+    oriented.input_axes, oriented.output_axes = inputs, outputs
+    return oriented
 
 
 class EinsumShapes:

@@ -43,6 +43,8 @@ class Cell(Layer):
 
     _bookkeeping = {"_masks": Look.NOBODY}
     gates = 1
+    # Whether the generator of its draws takes its seed before the initializers take theirs.
+    seeds_first = False
     mixes_samples = False
     dropout = Hyperparameter(low=0.0, high=1.0, zero_is_absent=True)
     recurrent_dropout = Hyperparameter(low=0.0, high=1.0, zero_is_absent=True)
@@ -69,6 +71,8 @@ class Cell(Layer):
         self.units = check_positive_int(self, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
+        if self.seeds_first:
+            self.seed_generator = SeedGenerator(seed)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -81,7 +85,8 @@ class Cell(Layer):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        if not self.seeds_first:
+            self.seed_generator = SeedGenerator(seed)
         self.state_size: int | list[int] = self.units
         self.output_size = self.units
 
@@ -161,7 +166,7 @@ class Cell(Layer):
     def _mask(self, rate: Scalar, inputs: Array, size: int) -> Array | None:
         if is_absent(rate):
             return None
-        return drop(self.seed_generator.next(), rate, jnp.ones((inputs.shape[0], size), inputs.dtype))
+        return drop(self.seed_generator.key(), rate, jnp.ones((inputs.shape[0], size), inputs.dtype))
 
     def project(self, inputs: Array, h: Array, training: bool) -> tuple[Any, Any]:
         """Inputs and state after their dropout."""
@@ -190,6 +195,8 @@ class SimpleRNNCell(Cell):
     >>> output.shape
     (2, 3)
     """
+
+    seeds_first = True
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from kerata.base.checks import check_number, message
 from kerata.base.config import standardize_data_format
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.random import SeedGenerator
+from kerata.engine.random import generator_for
 from kerata.kernels import random
 from kerata.layers.core import KeepsType
 from kerata.layers.layer import InputSpec, Layer
@@ -59,7 +59,7 @@ class Dropout(ActsInTraining):
         self.rate = check_number(self, "rate", rate, 0.0, 1.0)
         self.noise_shape = standardize_noise_shape(self, noise_shape)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(rate, seed)
         self.supports_masking = True
 
     @property
@@ -68,7 +68,7 @@ class Dropout(ActsInTraining):
 
     def perturb(self, inputs):
         noise_shape = self.noise_shape_of(inputs.shape)
-        return random.dropout(self.seed_generator.next(), self.rate, inputs, noise_shape, self.counted_features)
+        return random.dropout(self.seed_generator.key(), self.rate, inputs, noise_shape, self.counted_features)
 
     def noise_shape_of(self, input_shape: tuple[int, ...]) -> tuple[int | None, ...] | None:
         """The shape of the mask for an input of a shape."""
@@ -225,11 +225,11 @@ class GaussianNoise(ActsInTraining):
         super().__init__(**kwargs)
         self.stddev = check_number(self, "stddev", stddev, 0.0)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(stddev, seed)
         self.supports_masking = True
 
     def perturb(self, inputs):
-        return inputs + random.normal(self.seed_generator.next(), inputs.shape, inputs.dtype, stddev=self.stddev)
+        return inputs + random.normal(self.seed_generator.key(), inputs.shape, inputs.dtype, stddev=self.stddev)
 
 
 @builtin("layers")
@@ -258,12 +258,12 @@ class GaussianDropout(ActsInTraining):
         super().__init__(**kwargs)
         self.rate = check_number(self, "rate", rate, 0.0, 1.0)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(rate, seed)
         self.supports_masking = True
 
     def perturb(self, inputs):
         stddev = jnp.sqrt(self.rate / (1 - self.rate))
-        return inputs * (1 + stddev * random.normal(self.seed_generator.next(), inputs.shape)).astype(inputs.dtype)
+        return inputs * (1 + stddev * random.normal(self.seed_generator.key(), inputs.shape)).astype(inputs.dtype)
 
 
 # The limit of SELU for small inputs, minus alpha times scale.
@@ -296,14 +296,14 @@ class AlphaDropout(ActsInTraining):
         self.rate = check_number(self, "rate", rate, 0.0, 1.0)
         self.noise_shape = standardize_noise_shape(self, noise_shape)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(rate, seed)
         self.supports_masking = True
 
     def perturb(self, inputs):
         shape = fit_noise_shape(self, self.noise_shape, inputs.shape) or inputs.shape
         shape = tuple(size if noise is None else noise for size, noise in zip(inputs.shape, shape, strict=True))
         rate = self.rate
-        kept = random.bernoulli(self.seed_generator.next(), 1 - rate, shape)
+        kept = random.bernoulli(self.seed_generator.key(), 1 - rate, shape)
         scale = ((1 - rate) * (1 + rate * SELU_LIMIT**2)) ** -0.5
         x = jnp.where(kept, inputs, jnp.asarray(SELU_LIMIT, inputs.dtype))
         return (scale * x - scale * SELU_LIMIT * rate).astype(inputs.dtype)

@@ -10,7 +10,7 @@ from kerata.base.checks import check_choice, check_number, check_positive_int, m
 from kerata.base.config import epsilon, standardize_data_format
 from kerata.base.registry import builtin
 from kerata.engine.hyper import Hyperparameter
-from kerata.engine.random import SeedGenerator
+from kerata.engine.random import generator_for
 from kerata.engine.scope import valid_rows
 from kerata.engine.symbolic import traceable
 from kerata.engine.types import Array
@@ -74,7 +74,7 @@ class Highway(Layer):
         size = input_shape[-1]
         penalized: dict[str, Any] = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
         self.kernel = self.add_weight((size, size), self.kernel_initializer, name="kernel", **penalized)
-        self.carry_kernel = self.add_weight((size, size), self.kernel_initializer, name="carry_kernel")
+        self.carry_kernel = self.add_weight((size, size), initializers.another(self.kernel_initializer), name="carry_kernel")
         self.bias = self.carry_bias = None
         if self.use_bias:
             penalized = {"regularizer": self.bias_regularizer, "constraint": self.bias_constraint}
@@ -525,13 +525,13 @@ class WordDropoutEmbedding(Embedding):
         )
         self.dropout = check_number(self, "dropout", dropout, 0.0, 1.0)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = generator_for(dropout, seed)
 
     def call(self, inputs, training=False):
         outputs = super().call(inputs)
         if not training:
             return outputs
-        words = random.dropout(self.seed_generator.next(), self.dropout, jnp.ones((1, self.input_dim), outputs.dtype))[0]
+        words = random.dropout(self.seed_generator.key(), self.dropout, jnp.ones((1, self.input_dim), outputs.dtype))[0]
         return outputs * jnp.take(words, inputs.astype("int32"), axis=0)[..., None]
 
 

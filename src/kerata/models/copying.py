@@ -20,7 +20,7 @@ from kerata.base.types import Owner
 from kerata.engine.dicts import map_in_order
 from kerata.engine.module import PLAIN, Module, modules_of
 from kerata.engine.policy import DTypePolicy
-from kerata.engine.random import host_stream
+from kerata.engine.random import Seedable, random_state, seeded_by, set_random_state
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten
 from kerata.engine.variable import Variable, noting_draws
@@ -54,9 +54,19 @@ def copy_model(model: Model) -> Model:
     """
     copier = Copier(model)
     twin = copier.value(model)
-    for variable in sorted(copier.variables, key=lambda v: v.number):
-        variable.draw()
+    owners = {id(owner): owner for v in copier.variables if (owner := seeded_by(v.drawn_by)) is not None}
+    made: list[Variable | Seedable] = [*copier.variables, *owners.values()]
+    draw_again(sorted(made, key=lambda one: one.number))
     return twin
+
+
+def draw_again(made: Iterable[Variable | Seedable]) -> None:
+    """Lets variables take first values, and what gives them take seeds, one after the other."""
+    for one in made:
+        if isinstance(one, Variable):
+            one.draw()
+        else:
+            one.take_seed()
 
 
 def copy_as_it_is(model: Model) -> Model:
@@ -76,30 +86,33 @@ def fresh_model(model: Model) -> Model:
     built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
     if not built_in or _says_too_little(model):
         return copy_model(model)
-    stream = host_stream()
-    begin = stream.bit_generator.state
+    begin = random_state()
     with noting_draws() as draws:
         twin = clone_model(model)
-        order = _order_of_draws(model, twin, [variable for variable, _ in draws])
+        drawn: list[Any] = [initializer if variable is None else variable for variable, initializer in draws]
+        order = _order_of_draws(model, twin, drawn)
         if order != sorted(order):
             # The model was put together in another order than its graph has, and drew its weights in that.
-            again = [variable for _, (variable, _) in sorted(zip(order, draws, strict=True), key=lambda pair: pair[0])]
+            again = [one for _, one in sorted(zip(order, drawn, strict=True), key=lambda pair: pair[0])]
             draws.clear()
-            stream.bit_generator.state = begin
-            for variable in again:
-                variable.draw()
+            set_random_state(begin)
+            draw_again(again)
     return twin
 
 
-def _order_of_draws(model: Model, twin: Model, drawn: list[Variable]) -> list[tuple[int, int]]:
-    """When the model drew what its clone has drawn. What belongs to no layer of it was drawn for the next that does."""
+def _order_of_draws(model: Model, twin: Model, made: list[Any]) -> list[tuple[int, int]]:
+    """When the model made what its clone has made. What belongs to no layer of it was made for the next that does."""
     own, copies = model.variables, twin.variables
     # One that is not built yet draws in the order of its layers.
-    numbers = {id(copy): v.number for v, copy in zip(own, copies, strict=True)} if len(own) == len(copies) else {}
+    pairs = list(zip(own, copies, strict=True)) if len(own) == len(copies) else []
+    numbers = {id(copy): v.number for v, copy in pairs}
+    for v, twin_of_it in pairs:
+        if (owner := seeded_by(v.drawn_by)) is not None:
+            numbers[id(seeded_by(twin_of_it.drawn_by))] = owner.number
     found: list[tuple[int, int]] = []
     number = max(numbers.values(), default=0)
-    for place in reversed(range(len(drawn))):
-        number = numbers.get(id(drawn[place]), number)
+    for place in reversed(range(len(made))):
+        number = numbers.get(id(made[place]), number)
         found.append((number, place))
     return found[::-1]
 

@@ -127,7 +127,8 @@ class Draws:
 
     Args:
         plan: of a fresh model.
-        draws: its variables with their initializers, in the order in which they were made.
+        draws: its variables with their initializers, in the order in which they were made; an initializer without a variable
+            where it took a seed.
         state: its state.
         under: gives the block within which a seed counts.
     """
@@ -135,7 +136,7 @@ class Draws:
     def __init__(self, plan: Plan, draws: list[tuple[Any, Any]], state: State, under: Callable[..., Any] = seeded):
         self.under = under
         places = {id(v): (role, i) for role, variables in plan.variables.items() for i, v in enumerate(variables)}
-        self.steps = [(initializer, v.shape, v.dtype, places.get(id(v))) for v, initializer in draws]
+        self.steps = [(initializer, None if v is None else (v.shape, v.dtype, places.get(id(v)))) for v, initializer in draws]
         self.base = state
         self.proven: bool | None = None
 
@@ -143,7 +144,11 @@ class Draws:
         """The state of a new model built under a seed."""
         state = {**self.base, **{role: list(self.base[role]) for role in ("trainable", "others", "slots", "metrics")}}
         with self.under(seed):
-            for initializer, shape, dtype, place in self.steps:
+            for initializer, variable in self.steps:
+                if variable is None:
+                    initializer.take_seed()
+                    continue
+                shape, dtype, place = variable
                 value = initializer(shape, dtype=dtype)
                 if place is not None:
                     role, index = place

@@ -87,6 +87,12 @@ def compilation_of(model: TrainedModel, method: str) -> Compilation:
     return made
 
 
+def is_new(made: Compilation, model: TrainedModel) -> bool:
+    """Whether what a model was compiled with has met no data yet."""
+    measured = any(made.arguments[name] for name in ("loss", "metrics", "weighted_metrics"))
+    return not made.prepared if measured else not model.built
+
+
 def objective_of(model: TrainedModel) -> CompiledLoss | None:
     """The losses of a model; `None` where it is not compiled."""
     made = model._compilation

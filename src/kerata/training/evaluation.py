@@ -66,7 +66,7 @@ class Validation:
         """The measures of the present weights, with the names that they have in the logs of `fit`."""
         self.run.plan.model.stop_evaluating = False
         callbacks.on_test_begin()
-        logs = self.run.epoch(0, QuietProgress(callbacks), 0)
+        logs = self.run.epoch(0, QuietProgress(callbacks))
         callbacks.on_test_end(logs)
         return {f"val_{name}": value for name, value in logs.items()}
 

@@ -18,10 +18,10 @@ import numpy as np
 from kerata.data.samples import Samples
 from kerata.data.sources import Batches, repeat_samples
 from kerata.engine.placement import HERE, Placement
-from kerata.engine.random import epoch_orders, stream_of
 from kerata.engine.types import AnyArray, Array, Tree
 from kerata.training import exits
 from kerata.training.findings import StepFindings
+from kerata.training.orders import Orders
 from kerata.training.plan import Batch
 from kerata.training.prepare import Prepared
 
@@ -131,9 +131,9 @@ class DeviceFeed:
         samples: the data.
         batch_size: samples a step.
         masked: whether the last, smaller batch is padded; otherwise it is a chunk of its own size.
-        shuffled: whether each epoch has an order of its own.
         findings: what is known of models of this structure: for how many rows a program was compiled.
         placement: where the samples live.
+        orders: of the samples in the epochs, where each has one of its own.
     """
 
     def __init__(
@@ -141,18 +141,19 @@ class DeviceFeed:
         samples: Samples,
         batch_size: int,
         masked: bool,
-        shuffled: bool,
         findings: StepFindings | None = None,
         placement: Placement = HERE,
+        orders: Orders | None = None,
     ):
-        self.size, self.masked, self.shuffled, self.placement = samples.size, masked, shuffled, placement
+        self.size, self.masked, self.placement = samples.size, masked, placement
+        self.orders, self.shuffled = orders, orders is not None
         self.batch_size = padded_batch(self.size, batch_size)[0] if masked else min(batch_size, self.size)
         self.filled = self.steps * self.batch_size
         findings = StepFindings() if findings is None else findings
-        self.capacity = room_for(self.filled, samples.tree, shuffled, findings.room, placement.platform)
-        if shuffled:
+        self.capacity = room_for(self.filled, samples.tree, self.shuffled, findings.room, placement.platform)
+        if self.shuffled:
             findings.room = max(self.capacity, findings.room)
-        written = self.size if shuffled else self.filled
+        written = self.size if self.shuffled else self.filled
         # One call reads the data of a few batches as it is; putting an array on a device takes longer than to train on it.
         self.waits = placement.platform == "cpu" and self.steps <= FEW_STEPS
         self.data = put_rows(samples.tree, self.capacity, written, placement, self.waits)
@@ -167,13 +168,13 @@ class DeviceFeed:
         """Batches an epoch."""
         return -(-self.size // self.batch_size)
 
-    def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of an epoch, in an order of its own; orders up to epoch `last` are made ahead."""
         if self.waits and self.first is not None:
             self.waits, self.data = False, self.placement.put_samples(self.data)
             self.feed = self.feed and {**self.feed, "data": self.data}
         if self.first is None or not self.first <= epoch < self.first + self.ahead:
-            self.first, self.feed = epoch, self._make_feed(seed, epoch, last)
+            self.first, self.feed = epoch, self._make_feed(epoch, last)
         kind, number = "shuffled" if self.shuffled else "ordered", epoch - self.first
         if self.masked:
             yield Chunk(self.feed, kind, self.batch_size, 0, self.steps, self.size, True, number, self.room)
@@ -189,15 +190,15 @@ class DeviceFeed:
         """The most epochs whose orders are made ahead, and that one call may run."""
         return min(self.room, self.numbers // self.filled) if self.shuffled else self.room
 
-    def _make_feed(self, seed: int, epoch: int, last: int) -> dict[str, Any]:
-        if not self.shuffled:
+    def _make_feed(self, epoch: int, last: int) -> dict[str, Any]:
+        if self.orders is None:
             return {"data": self.data}
         count = min(self.ahead, last - epoch)
         written = count * self.filled
         sends = self.placement.platform != "cpu"
         numbers = empty(written if sends else self.numbers, np.empty(0, np.int32), written)
         orders = numbers[:written].reshape(count, self.filled)
-        orders[:, : self.size] = epoch_orders(seed, range(epoch, epoch + count), self.size)
+        orders[:, : self.size] = self.orders.rows(epoch, count, self.size)
         # What fills the last batch up are copies of one of its own samples: as harmless as that, whatever a layer makes of it.
         orders[:, self.size :] = orders[:, self.size - 1 : self.size]
         if sends:
@@ -325,7 +326,7 @@ class StreamFeed:
     is_whole = False
     ahead = 1
 
-    def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, last: int) -> Iterator[Chunk]:
         """The parts of one epoch as they come."""
         source = self.batches.start(epoch)
         ready: queue.Queue[Any] = queue.Queue(maxsize=2)
@@ -432,10 +433,9 @@ def make_feed(
     source: Samples | Batches,
     batch: Batch,
     batch_size: int,
-    shuffle: bool = False,
+    orders: Orders | None = None,
     steps: int | None = None,
     stacking: bool = True,
-    seed: int = 0,
 ) -> DeviceFeed | StreamFeed:
     """The feed of a run.
 
@@ -444,10 +444,9 @@ def make_feed(
         source: the data.
         batch: some of it, for its shapes.
         batch_size: samples a step.
-        shuffle: whether each epoch has an order of its own.
+        orders: of the samples in the epochs, where each has one of its own.
         steps: batches an epoch, where a person said it.
         stacking: as of `StreamFeed`.
-        seed: of the orders of samples that are repeated.
     """
     plan = prepared.plan
     if isinstance(source, Samples) and not plan.training and steps is not None:
@@ -458,9 +457,9 @@ def make_feed(
     masked = prepared.may_pad(batch, rows, there)
     if isinstance(source, Samples):
         if whole:
-            return DeviceFeed(source, batch_size, masked, shuffle, plan.findings, prepared.placement)
+            return DeviceFeed(source, batch_size, masked, plan.findings, prepared.placement, orders)
         assert steps is not None
-        source = repeat_samples(source, batch_size, shuffle, stream_of(seed, 1), steps)
+        source = repeat_samples(source, batch_size, None if orders is None else orders.shuffler(), steps)
     return StreamFeed(source, steps, masked, stacking, prepared.placement)
 
 

@@ -6,11 +6,12 @@ from typing import Any
 from kerata.callbacks.callback import CallbackList, is_passive
 from kerata.callbacks.history import History
 from kerata.training.evaluation import Validation
+from kerata.training.orders import Orders
 from kerata.training.runs import Run
 
 
 def train(
-    run: Run, callbacks: CallbackList, validation: Validation | None, epochs: int, initial_epoch: int, seed: int
+    run: Run, callbacks: CallbackList, validation: Validation | None, epochs: int, initial_epoch: int, orders: Orders | None
 ) -> History:
     """Runs epochs, and tells the callbacks.
 
@@ -19,7 +20,7 @@ def train(
         callbacks: all of them, the history among them.
         validation: what is measured after epochs, if anything is.
         epochs, initial_epoch: as in `fit`.
-        seed: of the orders of samples.
+        orders: of the samples.
     """
     model, measures = run.plan.model, run.plan.measures
     history = next(c for c in callbacks if isinstance(c, History))
@@ -32,12 +33,12 @@ def train(
     callbacks.on_train_begin()
     # A callback may have brought back what was trained before.
     run.begin()
+    epoch = initial_epoch = max(initial_epoch, callbacks.epochs_done)
     try:
-        epoch = initial_epoch = max(initial_epoch, callbacks.epochs_done)
         while epoch < epochs:
             if quiet and not model.stop_training and (several := run.room(epochs - epoch)) > 1:
                 began = time.perf_counter()
-                rows, interrupted = run.several(epoch, several, seed, epochs)
+                rows, interrupted = run.several(epoch, several, epochs)
                 seconds = (time.perf_counter() - began) / len(rows)
                 history.bad_step = run.bad_step
                 for row in rows:
@@ -52,7 +53,7 @@ def train(
                     break
                 continue
             callbacks.on_epoch_begin(epoch)
-            latest = run.epoch(epoch, callbacks, seed, epochs)
+            latest = run.epoch(epoch, callbacks, epochs)
             history.bad_step = run.bad_step
             if run.ended and not run.done:
                 break
@@ -69,6 +70,8 @@ def train(
         if model.optimizer is not None and epochs > initial_epoch:
             model.optimizer.finalize_variable_values(run.plan.trainable)
     finally:
+        if orders is not None:
+            orders.end(epoch)
         # Also where an epoch was interrupted: callbacks close their files, and the weights are those of the last step.
         callbacks.on_train_end(logs)
     return history

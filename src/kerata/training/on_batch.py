@@ -53,7 +53,7 @@ def feed_of(prepared: Prepared, samples: Samples) -> DeviceFeed:
     if not prepared.plan.training:
         return cast(DeviceFeed, make_feed(prepared, samples, samples.tree, samples.size))
     masked = prepared.may_pad(samples.tree, samples.size, None)
-    return DeviceFeed(samples, samples.size, masked, False, placement=prepared.placement)
+    return DeviceFeed(samples, samples.size, masked, placement=prepared.placement)
 
 
 class Memory:

@@ -30,6 +30,7 @@ from kerata.engine.variable import noting_reads
 from kerata.training import exits
 from kerata.training.feeds import Chunk, DeviceFeed, StreamFeed, pad_rows, padded_batch, put_rows
 from kerata.training.findings import StepFindings
+from kerata.training.orders import Orders
 from kerata.training.padding import rows_of, spec_of
 from kerata.training.plan import Batch, Plan
 from kerata.training.prepare import Prepared, keeps_batch_size
@@ -221,17 +222,17 @@ class Missing(Exception):
 class OnceFeed(DeviceFeed):
     """What the frozen part of a model makes of samples, in place of these."""
 
-    def __init__(self, once: Once, batch_size: int, masked: bool, shuffled: bool, findings: StepFindings):
-        super().__init__(once.compute(), batch_size, masked, shuffled, findings, once.whole.placement)
+    def __init__(self, once: Once, batch_size: int, masked: bool, findings: StepFindings, orders: Orders | None):
+        super().__init__(once.compute(), batch_size, masked, findings, once.whole.placement, orders)
         self.once = once
 
-    def chunks(self, seed: int, epoch: int, last: int) -> Iterator[Chunk]:
+    def chunks(self, epoch: int, last: int) -> Iterator[Chunk]:
         if self.once.is_stale():
             written = self.size if self.shuffled else self.filled
             tree = self.once.compute().tree
             self.data = put_rows(tree, self.capacity, written, self.placement)
             self.first = None
-        yield from super().chunks(seed, epoch, last)
+        yield from super().chunks(epoch, last)
 
 
 def numbered_batches(once: Once, source: Batches, rows: Rows) -> Batches:
@@ -254,7 +255,7 @@ def compute_once(
     batch: Batch,
     batch_size: int,
     epochs: int,
-    shuffle: bool = False,
+    orders: Orders | None = None,
     steps: int | None = None,
 ) -> tuple[Prepared, OnceFeed | StreamFeed, str] | None:
     """The rest of a model with the feed that it takes, and what is done, for a person.
@@ -267,7 +268,7 @@ def compute_once(
         batch: some of it, for its shapes.
         batch_size: samples a step.
         epochs: how often it will be gone through.
-        shuffle: whether each epoch has an order of its own.
+        orders: of the samples in the epochs, where each has one of its own.
         steps: batches an epoch, where a person said it.
     """
     plan, whole = prepared.plan, prepared.step
@@ -312,7 +313,7 @@ def compute_once(
     once = Once(prepared, step, found, data, rows)
     try:
         if isinstance(source, Samples):
-            feed = OnceFeed(once, batch_size, masked, shuffle, rest.findings)
+            feed = OnceFeed(once, batch_size, masked, rest.findings, orders)
         else:
             assert isinstance(data, Rows)
             feed = StreamFeed(numbered_batches(once, source, data), steps, masked, True, prepared.placement)

@@ -119,9 +119,9 @@ class Run:
             return 1
         return max(1, min(epochs, self.feed.ahead, int(LONGEST_SECONDS / max(per_batch * self.feed.steps, 1e-7))))
 
-    def several(self, epoch: int, count: int, seed: int, last: int) -> tuple[list[dict[str, Any]], bool]:
+    def several(self, epoch: int, count: int, last: int) -> tuple[list[dict[str, Any]], bool]:
         """Runs some whole epochs in one call; returns the measures of each, and whether Ctrl-C was pressed meanwhile."""
-        chunk = next(iter(self.feed.chunks(seed, epoch, last)))
+        chunk = next(iter(self.feed.chunks(epoch, last)))
         count = min(count, self.feed.ahead - chunk.number)
         interrupted, before = False, self.out
         try:
@@ -135,13 +135,11 @@ class Run:
         self._warn(rows[:, -1].max())
         return [dict(zip(names, row, strict=False)) for row in rows[:, :-1].tolist()], interrupted
 
-    def epoch(
-        self, epoch: int, callbacks: CallbackList, seed: int, last: int | None = None, fresh: bool = True
-    ) -> dict[str, Any]:
+    def epoch(self, epoch: int, callbacks: CallbackList, last: int | None = None, fresh: bool = True) -> dict[str, Any]:
         """Runs one epoch; returns its measures.
 
         Args:
-            epoch, callbacks, seed: of the run.
+            epoch, callbacks: of the run.
             last: the end of the run, up to which orders may be made ahead.
             fresh: whether measures begin anew.
         """
@@ -152,7 +150,7 @@ class Run:
         end = getattr(callbacks, f"on_{self.mode}_batch_end")
         done, out = 0, None
         watching, group = batchwise or callbacks.needs_progress, self.plan.model.steps_per_execution
-        for chunk in self.feed.chunks(seed, epoch, epoch + 1 if last is None else last):
+        for chunk in self.feed.chunks(epoch, epoch + 1 if last is None else last):
             if chunk.kind == "ended":
                 warnings.warn(
                     f"{self.mode}: the data ended after {chunk.count} batches of {self.feed.steps}; the epoch is "

@@ -24,7 +24,7 @@ from kerata.engine.module import Look
 from kerata.engine.random import make_key
 from kerata.engine.symbolic import Tensors
 from kerata.training.certain import certain_faults
-from kerata.training.compilation import Compilation, compilation_of, output_names_of, own_metrics
+from kerata.training.compilation import Compilation, compilation_of, is_new, output_names_of, own_metrics
 from kerata.training.evaluation import check_frequency, evaluation, make_validation
 from kerata.training.exits import busily
 from kerata.training.feeds import first_batch, make_feed
@@ -35,6 +35,7 @@ from kerata.training.limits import limit_epochs, limit_steps
 from kerata.training.loop import train
 from kerata.training.on_batch import run_of_batch
 from kerata.training.once import compute_once
+from kerata.training.orders import orders_of
 from kerata.training.plan import Batch
 from kerata.training.prediction import Predictor
 from kerata.training.prepare import prepare_built
@@ -282,7 +283,7 @@ class Trainer(StepMethods):
         Returns:
             The `History`, whose `.history` holds one list a measure.
         """
-        compilation_of(self, "fit")
+        looks = is_new(compilation_of(self, "fit"), self)
         given = CallbackList([callbacks, Doctor(y)] if watch else callbacks)
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = limit_epochs(check_positive_int("fit", "epochs", epochs, minimum=0))
@@ -306,20 +307,20 @@ class Trainer(StepMethods):
         times = max(epochs - initial_epoch, 0) if cache_frozen else 1
         validation = make_validation(self, held_out, validation_batch_size or size, validation_steps, validation_freq, times)
         key = make_key(seed)
-        order_seed = int(key[0]) + (int(key[1]) << 32)
-        if shuffle and isinstance(source, Batches) and source.order is not None:
-            source.order.seed = order_seed
+        orders = orders_of(key, seed is not None, initial_epoch, int(looks)) if shuffle else None
+        if orders is not None and isinstance(source, Batches) and source.order is not None:
+            source.order.shuffle(orders.seed, int(looks))
         # A validation may have built what was not there; whoever is called at each batch may change weights there.
         prepared, watched = finish() if validation is None else prepare_built(self), given.needs_batches("train")
-        once = None if watched else compute_once(prepared, source, batch, size, times, bool(shuffle), steps_per_epoch)
+        once = None if watched else compute_once(prepared, source, batch, size, times, orders, steps_per_epoch)
         if once is None:
-            feed = make_feed(prepared, source, batch, size, bool(shuffle), steps_per_epoch, not watched, order_seed)
+            feed = make_feed(prepared, source, batch, size, orders, steps_per_epoch, not watched)
         else:
             prepared, feed, sentence = once
             tell(verbose, f"fit: {sentence} (cache_frozen=False: in each epoch).")
         every = complete_callbacks(self, given, verbose, epochs, feed.steps)
         check_measures(every, prepared.step.result_names(), validation is not None)
-        return train(Run(prepared, feed, key, "train"), every, validation, epochs, initial_epoch, order_seed)
+        return train(Run(prepared, feed, key, "train"), every, validation, epochs, initial_epoch, orders)
 
     @busily
     @heard
@@ -354,7 +355,7 @@ class Trainer(StepMethods):
         every = complete_callbacks(self, given, verbose, 1, run.feed.steps)
         self.stop_evaluating = False
         every.on_test_begin()
-        logs = run.epoch(0, every, 0)
+        logs = run.epoch(0, every)
         every.on_test_end(logs)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
@@ -396,7 +397,7 @@ class Trainer(StepMethods):
         """One step on one batch; returns the loss and measures of that batch."""
         samples = one_batch(self, x, y, sample_weight, class_weight, "train_on_batch")
         run = run_of_batch(self, samples, training=True)
-        logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
+        logs = run.epoch(0, CallbackList(), fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     @hinting
@@ -407,7 +408,7 @@ class Trainer(StepMethods):
         """The loss and measures of one batch."""
         samples = one_batch(self, x, y, sample_weight, None, "test_on_batch")
         run = run_of_batch(self, samples, training=False)
-        logs = run.epoch(0, CallbackList(), 0, fresh=not self.__measures_go_on__)
+        logs = run.epoch(0, CallbackList(), fresh=not self.__measures_go_on__)
         return dict(sorted(logs.items())) if return_dict else flat_logs(self, logs)
 
     def predict_on_batch(self, x: Data) -> Any:
