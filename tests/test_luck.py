@@ -111,6 +111,7 @@ Y = (X[:, 0] + 0.5 * RNG.normal(size=60) > 0).astype("int32")
 
 def test_folds_comparisons_and_studies_say_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    kerata.utils.set_random_seed(0)
     folds = network().cross_validate(X, Y, cv=3, epochs=3)
     assert str(folds).splitlines()[1].startswith("Over 3 folds accuracy goes from")
     assert folds.examine(experiments=False).kinds[-1] == "spread_of_folds"

@@ -1,8 +1,9 @@
 """Initializers: the values that weights start from.
 
 They are drawn on the host, so building a model compiles nothing. Each is a function of a shape and a dtype that
-gives a NumPy array. A seed of `None` follows `kerata.utils.set_random_seed` and draws anew at each call, an integer
-gives the same values at each call, a `SeedGenerator` a reproducible sequence of them.
+gives a NumPy array. Seeds give what they give in Keras on JAX. A seed of `None` is one that is taken where the initializer is
+made, after `kerata.utils.set_random_seed`; as an integer it gives the same values at each call, a `SeedGenerator` gives a
+reproducible sequence of them.
 """
 
 import functools
@@ -50,11 +51,6 @@ class Initializer(Module):
     def clone(self) -> Self:
         """A new initializer with the same arguments."""
         return type(self).from_config(self.get_config())
-
-
-def another(initializer: Any) -> Any:
-    """An initializer for one more weight: what has no seed would give the same numbers again. A function stands for itself."""
-    return initializer.clone() if isinstance(initializer, Initializer) else initializer
 
 
 @builtin("initializers", "zeros", "zero")

@@ -101,7 +101,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
 @traceable
 def shuffle(x, axis=0, seed=None):
     """x with its slices along `axis` in random order. A slice stays together."""
-    return jax.random.permutation(_jax_key(seed), jnp.asarray(x), axis, independent=True)
+    return jax.random.permutation(_jax_key(seed), jnp.asarray(x), axis)
 
 
 def _dtype(dtype):

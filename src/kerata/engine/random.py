@@ -10,7 +10,7 @@ import copy
 import random as python_random
 import secrets
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, TypeAlias, cast
 
 import jax
@@ -20,9 +20,10 @@ from kerata.base.blocks import Within, ambient
 from kerata.base.checks import KindError, message
 from kerata.base.types import Shape, is_integer
 from kerata.engine.module import Look, Module
+from kerata.engine.noting import next_number, note_draw, noting_draws
 from kerata.engine.scope import stack
-from kerata.engine.types import AnyArray, Array, HostArray
-from kerata.engine.variable import Variable, note_drawn, note_seeded, noting_draws
+from kerata.engine.types import AnyArray, Array, HostArray, Initializer
+from kerata.engine.variable import Variable, note_drawn
 from kerata.kernels.random import ROUNDS, fold, is_plain, plain_key
 from kerata.kernels.typed import is_traced
 
@@ -37,6 +38,8 @@ _seed_of_all: list[int] = []
 _local = ambient()
 # Seeds of what has none are from 1 to this number.
 MOST_SEED = 10**9
+# So many seeds may have been taken for nothing between two of a model.
+MOST_BETWEEN = 64
 # What makes another state of a state whose keys are not counted.
 FACTOR, DIVISOR = np.uint32(5387), np.uint32(933199)
 # Holds a number where the generator without an owner has given no key outside of programs since a seed was set.
@@ -80,7 +83,13 @@ def set_random_seed(seed: int) -> None:
 def make_default_seed() -> int:
     """The seed of what is made without one, from Python's `random`; within `seeded` from a stream of the thread's own."""
     own: python_random.Random | None = getattr(_local, "python", None)
+    _local.taken = seeds_taken() + 1
     return (own or python_random).randint(1, MOST_SEED)
+
+
+def seeds_taken() -> int:
+    """How many such seeds this thread has taken."""
+    return getattr(_local, "taken", 0)
 
 
 def random_state() -> tuple[Any, Any]:
@@ -97,31 +106,64 @@ def set_random_state(state: tuple[Any, Any]) -> None:
 
 
 class Seedable(Module):
-    """What takes a seed where it is made without one.
+    """What takes a seed where it is made without one. What was copied from another has the seed of that."""
 
-    `default_seed` is that seed; `number` says when it was taken, among all weights and other such objects. One that was made
-    from another, `origin`, has its seed.
-    """
+    _bookkeeping = dict.fromkeys(("_default_seed", "_number", "_place", "_origin"), Look.NOBODY)
 
-    origin: "Seedable | None" = None
-    _bookkeeping = {"default_seed": Look.NOBODY, "number": Look.NOBODY, "origin": Look.NOBODY}
+    @property
+    def default_seed(self) -> int:
+        """The seed that was taken."""
+        return self._default_seed
+
+    @property
+    def number(self) -> int:
+        """When it was taken, among all weights and other seeds."""
+        return self._number
+
+    @property
+    def place(self) -> int:
+        """How many seeds the thread had taken then."""
+        return self._place
 
     def take_seed(self) -> None:
         """Takes a seed, as where the object was made."""
-        self.default_seed, self.number = make_default_seed(), note_seeded(self)
+        self._default_seed = make_default_seed()
+        self._number, self._place = next_number(), seeds_taken()
+        note_draw(None, cast(Initializer, self))
 
     def copy(self) -> Self:
         """Another that has the same seed, also where this one takes a new one."""
         made = copy.copy(self)
-        made.origin = seeded_by(self)
+        made.__dict__["_origin"] = seeded_by(self)
         return made
 
 
 def seeded_by(made: object) -> Seedable | None:
-    """What has taken the seed that an object draws from, if anything has."""
-    if not isinstance(made, Seedable):
+    """What has taken the seed that something draws from, if anything has."""
+    owner = getattr(made, "__self__", made)
+    if not isinstance(owner, Seedable):
         return None
-    return made.origin or (made if "default_seed" in made.__dict__ else None)
+    origin: Seedable | None = owner.__dict__.get("_origin")
+    return origin or (owner if "_default_seed" in owner.__dict__ else None)
+
+
+def take_seeds_again(made: Iterable[tuple[Seedable | Variable, int]]) -> None:
+    """Lets things take seeds, and variables their first values, in this order.
+
+    Args:
+        made: each, and for what takes a seed how many seeds were taken before it where it was made. So seeds that nobody has
+            kept, as those of a layer that was copied and let go of, are taken in between as they were.
+    """
+    before: int | None = None
+    for owner, place in made:
+        if isinstance(owner, Variable):
+            owner.draw()
+            continue
+        between = 0 if before is None else place - before - 1
+        for _ in range(between if 0 < between <= MOST_BETWEEN else 0):
+            make_default_seed()
+        before = place
+        owner.take_seed()
 
 
 def permute(count: int, size: int) -> HostArray:
@@ -242,7 +284,7 @@ def make_key(seed: int | None = None) -> HostArray:
     return stream.integers(2**32, size=2, dtype=np.uint32)
 
 
-class SeedGenerator(Module):
+class SeedGenerator(Seedable):
     """Hands out keys, a new one each time.
 
     In training they come from the step's key. Everywhere else they come from `state`, the seed and a counter, which
@@ -258,9 +300,6 @@ class SeedGenerator(Module):
     (True, [1, 2])
     """
 
-    # Whether nothing is drawn from it as it stands.
-    _bookkeeping = {"is_spare": Look.NOBODY}
-
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: object):
         if kwargs:
             raise KindError(message("SeedGenerator", "Unrecognized keyword arguments", kwargs))
@@ -268,14 +307,15 @@ class SeedGenerator(Module):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
-        self.is_spare = getattr(_local, "spare", False)
+        if self.seed is None and not getattr(_local, "spare", False):
+            self.take_seed()
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 
     def _first(self, shape: Shape, dtype: object = None) -> HostArray:
         """The state before the first key, uint32 of shape (2,)."""
         start = self.seed
         if start is None:
-            start = make_seed() if self.is_spare else make_default_seed()
+            start = self.default_seed if seeded_by(self) is self else make_seed()
         return np.array([start % 2**32, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Array:
@@ -297,6 +337,9 @@ class SeedGenerator(Module):
         name = id(self.state)
         for scope in reversed(stack()):
             if (state := scope.values.get(name)) is not None:
+                if not ordered:
+                    scope.values[name] = (state + np.uint32(1)) * FACTOR % DIVISOR
+                    return plain_key(state)
                 taken = scope.taken.get(name, 0)
                 scope.taken[name] = taken + 1
                 return plain_key(state + np.array([0, taken], np.uint32))
@@ -371,4 +414,10 @@ def draw_key(seed: Seed = None) -> Array:
         with jax.ensure_compile_time_eval():
             return plain_key(jax.numpy.asarray([int(seed) % 2**32, 0], "uint32"))
     given = cast(Array, seed)
-    return given if is_plain(given) else plain_key(given)
+    return given if is_plain(given) or any(scope.key is not None for scope in stack()) else plain_key(given)
+
+
+def draw_words(seed: Seed = None) -> Array:
+    """The same as two words, uint32 of shape (2,)."""
+    key = draw_key(seed)
+    return jax.random.key_data(key) if is_plain(key) else key

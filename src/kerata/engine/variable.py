@@ -7,7 +7,6 @@ Outside a program a variable holds a concrete array; inside one it stands for it
 
 import contextlib
 import functools
-import itertools
 import operator
 import weakref
 from collections.abc import Callable, Generator, Sequence
@@ -28,37 +27,18 @@ from kerata.base.serialization import read_tensors_by, resolve
 from kerata.base.types import DTypeLike, Owner, ShapeLike
 from kerata.engine.mistakes import Blame
 from kerata.engine.naming import auto_name, current_path
+from kerata.engine.noting import next_number, note_draw
 from kerata.engine.placement import HERE
 from kerata.engine.scope import current_scope, probe_of, stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer, TensorLike, WeightFunction
 
 _local = ambient()
 read_tensors_by(jnp.asarray)
-# Variables are numbered as they are made, so that a copy of a model can draw its weights in the same order.
-_numbers = itertools.count()
 
 
 def autocast(dtype: DTypeLike | None) -> Within:
     """Float variables read inside the block come in `dtype`: mixed precision."""
     return Within(_local, autocast=dtype)
-
-
-@contextlib.contextmanager
-def noting_draws() -> Generator[list[tuple["Variable", Initializer]]]:
-    """A list of the variables that this thread makes inside the block, each with the initializer that gave its value."""
-    draws: list[tuple[Variable, Initializer]] = []
-    outer = getattr(_local, "draws", None)
-    with Within(_local, draws=draws):
-        yield draws
-    if outer is not None:
-        outer.extend(draws)
-
-
-def note_seeded(owner: Any) -> int:
-    """Notes among the draws that an object has taken a seed; gives its number among all variables and such objects."""
-    if (draws := getattr(_local, "draws", None)) is not None:
-        draws.append((None, owner))
-    return next(_numbers)
 
 
 class Reads:
@@ -181,7 +161,7 @@ class Variable:
         self.regularizer = regularizer
         self.constraint = constraint
         self.layout = layout
-        self.number = next(_numbers)
+        self.number = next_number()
         # What gave the first value, where that was a function.
         self.drawn_by: Initializer | None = None
         if isinstance(initializer, str):
@@ -208,9 +188,7 @@ class Variable:
         self.drawn_by = initializer
         ours = home_of(type(initializer)) is not None
         late = take_weight(self._shape, jnp.dtype(self._dtype).itemsize, self.path, held_bytes, ours)
-        draws = getattr(_local, "draws", None)
-        if draws is not None:
-            draws.append((self, initializer))
+        note_draw(self, initializer)
         if late or (ours and getattr(_local, "late", False)):
             self._late = initializer
         else:
@@ -242,9 +220,7 @@ class Variable:
         """Takes a first value again, as where the variable was made; one that was made from an array keeps what it has."""
         if self.drawn_by is None:
             return
-        draws = getattr(_local, "draws", None)
-        if draws is not None:
-            draws.append((self, self.drawn_by))
+        note_draw(self, self.drawn_by)
         self.__dict__.pop("_late", None)
         self._value = self._initial(self.drawn_by)
         self.assigned, self.exposed, self.trained_in = False, True, None

@@ -129,9 +129,10 @@ def draw(
 def _invert_erf(values: np.ndarray) -> None:
     """values = sqrt(2) times the inverse of the error function."""
     if values.dtype == np.float64:
-        from scipy import special
+        from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
-        np.multiply(special.erfinv(values), math.sqrt(2.0), out=values)
+        inverted: np.ndarray = special.erfinv(values)  # pyright: ignore[reportUnknownMemberType]
+        np.multiply(inverted, math.sqrt(2.0), out=values)
         return
     w = -np.log1p(-values * values)
     result = _polynomial(CENTRE, w - np.float32(2.5))

@@ -27,6 +27,7 @@ from kerata.layers.einsum_dense import EinsumDense
 from kerata.layers.layer import Layer
 from kerata.layers.masks import causal_mask, conjunction
 from kerata.layers.regularization import Dropout
+from kerata.layers.weights import another
 
 
 class DropRate(Hyperparameter):
@@ -124,8 +125,8 @@ class HeadAttention(Layer):
             (None,) * (free - 1) + tuple(sizes),
             activation,
             bias_axes=made if self.use_bias else None,
-            kernel_initializer=initializers.another(self.kernel_initializer),
-            bias_initializer=initializers.another(self.bias_initializer),
+            kernel_initializer=another(self.kernel_initializer),
+            bias_initializer=another(self.bias_initializer),
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             kernel_constraint=self.kernel_constraint,

@@ -22,6 +22,7 @@ from kerata.layers.einsum_dense import orient
 from kerata.layers.embedding import Embedding
 from kerata.layers.layer import InputSpec, Layer
 from kerata.layers.reshaping import UpSampling2D
+from kerata.layers.weights import another
 
 
 @builtin("layers")
@@ -74,7 +75,7 @@ class Highway(Layer):
         size = input_shape[-1]
         penalized: dict[str, Any] = {"regularizer": self.kernel_regularizer, "constraint": self.kernel_constraint}
         self.kernel = self.add_weight((size, size), self.kernel_initializer, name="kernel", **penalized)
-        self.carry_kernel = self.add_weight((size, size), initializers.another(self.kernel_initializer), name="carry_kernel")
+        self.carry_kernel = self.add_weight((size, size), another(self.kernel_initializer), name="carry_kernel")
         self.bias = self.carry_bias = None
         if self.use_bias:
             penalized = {"regularizer": self.bias_regularizer, "constraint": self.bias_constraint}

@@ -17,6 +17,7 @@ from kerata.engine.rematerializing import Remat, rematerialized
 from kerata.engine.scope import in_scope
 from kerata.engine.stores import Store, WritableStore, assign_all
 from kerata.engine.symbolic import SymbolicTensor
+from kerata.engine.types import Initializer
 from kerata.engine.variable import Variable, standardize_dtype
 from kerata.layers.phase import contexts
 
@@ -41,6 +42,11 @@ def weights_of(held: dict[int, Holding]) -> list[Variable]:
 def variables_of(held: dict[int, Holding]) -> list[Variable]:
     """The weights and states of some layers, each once, in order."""
     return list({id(v): v for holding in held.values() for v in (*holding.variables, *holding.states)}.values())
+
+
+def another(initializer: Initializer) -> Initializer:
+    """An initializer for one more weight: one without a seed would give the same numbers again. A function stays itself."""
+    return initializer.clone() if isinstance(initializer, initializers.Initializer) else initializer
 
 
 class WeightHolder(Module):

@@ -19,11 +19,12 @@ from kerata.base.limits import trusted
 from kerata.base.types import Owner
 from kerata.engine.dicts import map_in_order
 from kerata.engine.module import PLAIN, Module, modules_of
+from kerata.engine.noting import noting_draws
 from kerata.engine.policy import DTypePolicy
-from kerata.engine.random import Seedable, random_state, seeded_by, set_random_state
+from kerata.engine.random import Seedable, random_state, seeded_by, set_random_state, take_seeds_again
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten
-from kerata.engine.variable import Variable, noting_draws
+from kerata.engine.variable import Variable
 from kerata.layers.input import Input, InputLayer
 from kerata.models.cloning import clone_model
 from kerata.models.graph import Graph
@@ -54,19 +55,24 @@ def copy_model(model: Model) -> Model:
     """
     copier = Copier(model)
     twin = copier.value(model)
-    owners = {id(owner): owner for v in copier.variables if (owner := seeded_by(v.drawn_by)) is not None}
-    made: list[Variable | Seedable] = [*copier.variables, *owners.values()]
-    draw_again(sorted(made, key=lambda one: one.number))
+    take_seeds_again((one, place) for one, _, place in made_in_order(copier.variables))
     return twin
 
 
-def draw_again(made: Iterable[Variable | Seedable]) -> None:
-    """Lets variables take first values, and what gives them take seeds, one after the other."""
-    for one in made:
-        if isinstance(one, Variable):
-            one.draw()
-        else:
-            one.take_seed()
+def made_in_order(variables: list[Variable]) -> list[tuple[Variable | Seedable, int, int]]:
+    """What draws the first values of some variables, and these, in the order in which they were made.
+
+    Each has the number of the variable, or of the first of those that an initializer draws, below 0 then; an initializer also
+    has how many seeds were taken before its own.
+    """
+    found: list[tuple[Variable | Seedable, int, int]] = [(v, place, 0) for place, v in enumerate(variables)]
+    known: set[int] = set()
+    for place, v in enumerate(variables):
+        owner = seeded_by(v.drawn_by)
+        if owner is not None and id(owner) not in known:
+            known.add(id(owner))
+            found.append((owner, ~place, owner.place))
+    return sorted(found, key=lambda one: one[0].number)
 
 
 def copy_as_it_is(model: Model) -> Model:
@@ -89,32 +95,22 @@ def fresh_model(model: Model) -> Model:
     begin = random_state()
     with noting_draws() as draws:
         twin = clone_model(model)
-        drawn: list[Any] = [initializer if variable is None else variable for variable, initializer in draws]
-        order = _order_of_draws(model, twin, drawn)
-        if order != sorted(order):
-            # The model was put together in another order than its graph has, and drew its weights in that.
-            again = [one for _, one in sorted(zip(order, drawn, strict=True), key=lambda pair: pair[0])]
-            draws.clear()
-            set_random_state(begin)
-            draw_again(again)
+        # One that is not built yet draws in the order of its layers.
+        if len(model.variables) == len(twin.variables):
+            wanted, found = made_in_order(model.variables), made_in_order(twin.variables)
+            if _steps(wanted) != _steps(found):
+                # The model was put together in another way than its graph is, and drew its weights as it was.
+                there = {number: one for one, number, _ in found}
+                draws.clear()
+                set_random_state(begin)
+                take_seeds_again((there[number], place) for _, number, place in wanted if number in there)
     return twin
 
 
-def _order_of_draws(model: Model, twin: Model, made: list[Any]) -> list[tuple[int, int]]:
-    """When the model made what its clone has made. What belongs to no layer of it was made for the next that does."""
-    own, copies = model.variables, twin.variables
-    # One that is not built yet draws in the order of its layers.
-    pairs = list(zip(own, copies, strict=True)) if len(own) == len(copies) else []
-    numbers = {id(copy): v.number for v, copy in pairs}
-    for v, twin_of_it in pairs:
-        if (owner := seeded_by(v.drawn_by)) is not None:
-            numbers[id(seeded_by(twin_of_it.drawn_by))] = owner.number
-    found: list[tuple[int, int]] = []
-    number = max(numbers.values(), default=0)
-    for place in reversed(range(len(made))):
-        number = numbers.get(id(made[place]), number)
-        found.append((number, place))
-    return found[::-1]
+def _steps(made: list[tuple[Variable | Seedable, int, int]]) -> list[tuple[int, int]]:
+    """The numbers of what was made in order, each with the seeds that were taken since the first."""
+    first = next((place for one, _, place in made if isinstance(one, Seedable)), 0)
+    return [(number, place - first if isinstance(one, Seedable) else 0) for one, number, place in made]
 
 
 def _says_too_little(model: Model) -> bool:

@@ -14,11 +14,11 @@ import numpy as np
 from kerata.callbacks.history import History
 from kerata.data.samples import Samples
 from kerata.engine import program
+from kerata.engine.noting import noting_draws
 from kerata.engine.placement import Placement
 from kerata.engine.random import make_key, seeded, seeded_wholly
 from kerata.engine.room import Programs
 from kerata.engine.types import Array, Described, Tree
-from kerata.engine.variable import noting_draws
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
 from kerata.models.model import Model

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from kerata import random
 from kerata.base.types import DTypeLike
-from kerata.engine.random import draw_key, set_random_seed
+from kerata.engine.random import draw_words, set_random_seed
 from kerata.engine.types import AnyArray, Array, TensorLike
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.nn import drop
@@ -22,7 +22,7 @@ from kerata.legacy.tensorflow.types import Ints, as_dtype, float32
 
 def key_of(seed: object) -> Array:
     """The next key of the process's generator; in a program, of the step."""
-    return draw_key()
+    return draw_words()
 
 
 def sizes(shape: Ints) -> tuple:
