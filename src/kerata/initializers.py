@@ -23,10 +23,9 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Plain, Shape
 from kerata.engine.module import Module
-from kerata.engine.random import Seedable, SeedGenerator, seeded_by
+from kerata.engine.random import Seedable, SeedGenerator, numbers, takes_seeds_late
 from kerata.engine.types import AnyArray
 from kerata.engine.variable import standardize_dtype, standardize_shape
-from kerata.kernels.threefry import Key, draw, fill_between, fill_normal, fill_truncated
 
 # The standard deviation of a standard normal distribution cut off at two.
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -188,16 +187,15 @@ class RandomInitializer(Initializer, Seedable):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, SeedGenerator))):
             raise ValueError(message(self, "`seed` must be an integer, a SeedGenerator or None", {"seed": seed}))
         self.seed = seed
-        if seed is None:
+        if seed is None and not takes_seeds_late():
             self.take_seed()
 
-    def key(self) -> Key:
+    def key(self) -> tuple[int, int]:
         """The key of one call's numbers."""
-        if (owner := seeded_by(self)) is not None:
-            return owner.default_seed, 0
+        if self.seed is None:
+            return self.seed_in_use(), 0
         if isinstance(self.seed, int):
             return self.seed % 2**32, 0
-        assert self.seed is not None, "what has no seed takes one"
         # The state is moved on here and not by `next`, whose key is a traced value inside programs.
         words = np.array(self.seed.state.peek())
         self.seed.state.place(words + np.array([0, 1], words.dtype))
@@ -224,7 +222,7 @@ class RandomNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return draw(self.key(), fill_normal, shape, self.stddev, self.mean, dtype)
+        return numbers().normal(self.key(), shape, self.mean, self.stddev, dtype)
 
 
 @builtin("initializers", "truncated_normal")
@@ -247,7 +245,7 @@ class TruncatedNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return draw(self.key(), fill_truncated, shape, self.stddev, self.mean, dtype)
+        return numbers().truncated(self.key(), shape, self.mean, self.stddev, dtype)
 
 
 @builtin("initializers", "random_uniform", "uniform")
@@ -270,7 +268,7 @@ class RandomUniform(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return draw(self.key(), fill_between(self.minval, self.maxval), shape, dtype=dtype)
+        return numbers().uniform(self.key(), shape, self.minval, self.maxval, dtype)
 
 
 @builtin("initializers", "variance_scaling")
@@ -316,12 +314,12 @@ class VarianceScaling(RandomInitializer):
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return draw(self.key(), fill_between(-limit, limit), shape, dtype=dtype)
+            return numbers().uniform(self.key(), shape, -limit, limit, dtype)
         if self.distribution == "untruncated_normal":
-            return draw(self.key(), fill_normal, shape, math.sqrt(variance), dtype=dtype)
+            return numbers().normal(self.key(), shape, 0.0, math.sqrt(variance), dtype)
         # Cutting makes the distribution narrower, which is undone.
         stddev = math.sqrt(variance) / TRUNCATED_STDDEV
-        return draw(self.key(), fill_truncated, shape, stddev, dtype=dtype)
+        return numbers().truncated(self.key(), shape, 0.0, stddev, dtype)
 
 
 @builtin("initializers", "glorot_uniform")
@@ -446,7 +444,7 @@ class Orthogonal(RandomInitializer):
         # A factorization takes some copies, and a time that grows with the third power.
         check_bytes(4 * 8 * math.prod(shape), shape=shape)
         take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
-        normal = draw(self.key(), fill_normal, tall)
+        normal = numbers().normal(self.key(), tall, 0.0, 1.0, np.dtype("float32"))
         q = orthonormalize(normal)
         return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)
 

@@ -11,7 +11,7 @@ import random as python_random
 import secrets
 import threading
 from collections.abc import Generator, Iterable, Sequence
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Protocol, Self, TypeAlias, cast
 
 import jax
 import numpy as np
@@ -24,6 +24,7 @@ from kerata.engine.noting import next_number, note_draw, noting_draws
 from kerata.engine.scope import stack
 from kerata.engine.types import AnyArray, Array, HostArray, Initializer
 from kerata.engine.variable import Variable, note_drawn
+from kerata.kernels import threefry
 from kerata.kernels.random import ROUNDS, fold, is_plain, plain_key
 from kerata.kernels.typed import is_traced
 
@@ -105,6 +106,33 @@ def set_random_state(state: tuple[Any, Any]) -> None:
     host_stream().bit_generator.state = state[1]
 
 
+class Numbers(Protocol):
+    """Where seeds lead: the distributions of initial weights, of a key of two words."""
+
+    def uniform(self, key: tuple[int, int], shape: Shape, low: float, high: float, dtype: np.dtype, /) -> np.ndarray: ...
+    def normal(self, key: tuple[int, int], shape: Shape, mean: float, stddev: float, dtype: np.dtype, /) -> np.ndarray: ...
+    def truncated(self, key: tuple[int, int], shape: Shape, mean: float, stddev: float, dtype: np.dtype, /) -> np.ndarray: ...
+
+
+# Where seeds lead, and whether what has no seed takes one where it first draws.
+_numbers: list[tuple[Numbers, bool]] = [(threefry, False)]
+
+
+def numbers() -> Numbers:
+    """Where seeds lead."""
+    return _numbers[0][0]
+
+
+def takes_seeds_late() -> bool:
+    """Whether what has no seed takes one where it first draws, and not where it is made."""
+    return _numbers[0][1]
+
+
+def lead_seeds(to: Numbers = threefry, late: bool = False) -> None:
+    """From here on seeds lead elsewhere; by default where they lead in Keras on JAX."""
+    _numbers[:] = [(to, late)]
+
+
 class Seedable(Module):
     """What takes a seed where it is made without one. What was copied from another has the seed of that."""
 
@@ -125,6 +153,17 @@ class Seedable(Module):
         """How many seeds the thread had taken then."""
         return self._place
 
+    def seed_in_use(self) -> int:
+        """The seed; where it is taken late, this takes it."""
+        owner = seeded_by(self) or self.__dict__.get("_origin") or self
+        if "_default_seed" not in owner.__dict__:
+            owner.take_seed()
+        return cast(int, owner.default_seed)
+
+    def forget_seed(self) -> None:
+        """Lets the next use take a seed."""
+        (self.__dict__.get("_origin") or self).__dict__.pop("_default_seed", None)
+
     def take_seed(self) -> None:
         """Takes a seed, as where the object was made."""
         self._default_seed = make_default_seed()
@@ -134,7 +173,7 @@ class Seedable(Module):
     def copy(self) -> Self:
         """Another that has the same seed, also where this one takes a new one."""
         made = copy.copy(self)
-        made.__dict__["_origin"] = seeded_by(self)
+        made.__dict__["_origin"] = self.__dict__.get("_origin", self)
         return made
 
 
@@ -143,8 +182,8 @@ def seeded_by(made: object) -> Seedable | None:
     owner = getattr(made, "__self__", made)
     if not isinstance(owner, Seedable):
         return None
-    origin: Seedable | None = owner.__dict__.get("_origin")
-    return origin or (owner if "_default_seed" in owner.__dict__ else None)
+    owner = owner.__dict__.get("_origin", owner)
+    return owner if "_default_seed" in owner.__dict__ else None
 
 
 def take_seeds_again(made: Iterable[tuple[Seedable | Variable, int]]) -> None:
@@ -155,9 +194,16 @@ def take_seeds_again(made: Iterable[tuple[Seedable | Variable, int]]) -> None:
             kept, as those of a layer that was copied and let go of, are taken in between as they were.
     """
     before: int | None = None
+    made = list(made)
+    if takes_seeds_late():
+        for owner, _ in made:
+            if isinstance(owner, Seedable):
+                owner.forget_seed()
     for owner, place in made:
         if isinstance(owner, Variable):
             owner.draw()
+            continue
+        if takes_seeds_late():
             continue
         between = 0 if before is None else place - before - 1
         for _ in range(between if 0 < between <= MOST_BETWEEN else 0):
@@ -307,7 +353,7 @@ class SeedGenerator(Seedable):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
-        if self.seed is None and not getattr(_local, "spare", False):
+        if self.seed is None and not getattr(_local, "spare", False) and not takes_seeds_late():
             self.take_seed()
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 

@@ -62,7 +62,27 @@ def words(key: Key, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def fill_unit(key: Key, first: int, out: np.ndarray) -> None:
+def uniform(key: Key, shape: tuple[int, ...], low: float, high: float, dtype: np.dtype) -> np.ndarray:
+    """Even numbers of [low, high).
+
+    >>> from kerata.kernels.threefry import uniform
+    >>> uniform((0, 42), (2, 3), -1.0, 1.0, np.dtype("float32")).shape
+    (2, 3)
+    """
+    return _draw(key, _fill_between(low, high), shape, 1.0, 0.0, dtype)
+
+
+def normal(key: Key, shape: tuple[int, ...], mean: float, stddev: float, dtype: np.dtype) -> np.ndarray:
+    """Normal numbers."""
+    return _draw(key, _fill_normal, shape, stddev, mean, dtype)
+
+
+def truncated(key: Key, shape: tuple[int, ...], mean: float, stddev: float, dtype: np.dtype) -> np.ndarray:
+    """Normal numbers, none further than two standard deviations from the mean."""
+    return _draw(key, _fill_truncated, shape, stddev, mean, dtype)
+
+
+def _fill_unit(key: Key, first: int, out: np.ndarray) -> None:
     """Even numbers of [0, 1)."""
     one, two = words(key, first, out.size)
     if out.dtype == np.float64:
@@ -75,12 +95,10 @@ def fill_unit(key: Key, first: int, out: np.ndarray) -> None:
     np.subtract(one.view(np.float32), np.float32(1.0), out=out)
 
 
-def fill_between(low: float, high: float) -> Fill:
-    """Even numbers of [low, high)."""
-
+def _fill_between(low: float, high: float) -> Fill:
     def fill(key: Key, first: int, out: np.ndarray) -> None:
         kind = out.dtype.type
-        fill_unit(key, first, out)
+        _fill_unit(key, first, out)
         out *= kind(high) - kind(low)
         out += kind(low)
         np.maximum(out, kind(low), out=out)
@@ -88,33 +106,23 @@ def fill_between(low: float, high: float) -> Fill:
     return fill
 
 
-def fill_normal(key: Key, first: int, out: np.ndarray) -> None:
-    """Normal numbers."""
-    fill_between(float(np.nextafter(out.dtype.type(-1), out.dtype.type(0))), 1.0)(key, first, out)
+def _fill_normal(key: Key, first: int, out: np.ndarray) -> None:
+    _fill_between(float(np.nextafter(out.dtype.type(-1), out.dtype.type(0))), 1.0)(key, first, out)
     _invert_erf(out)
 
 
-def fill_truncated(key: Key, first: int, out: np.ndarray) -> None:
-    """Normal numbers, none further than two from 0."""
+def _fill_truncated(key: Key, first: int, out: np.ndarray) -> None:
     kind = out.dtype.type
     edge = math.erf(math.sqrt(2.0))
-    fill_between(-edge, edge)(key, first, out)
+    _fill_between(-edge, edge)(key, first, out)
     _invert_erf(out)
     most = np.nextafter(kind(2), kind(0))
     np.clip(out, -most, most, out=out)
 
 
-def draw(
-    key: Key, fill: Fill, shape: tuple[int, ...], factor: float = 1.0, shift: float = 0.0, dtype: object = "float32"
-) -> np.ndarray:
-    """factor * u + shift, where `fill` gives u.
-
-    >>> from kerata.kernels.threefry import draw, fill_normal
-    >>> draw((0, 42), fill_normal, (2, 3)).shape
-    (2, 3)
-    """
-    wanted = np.dtype(dtype)  # type: ignore[call-overload]
-    values = np.empty(math.prod(shape), np.float64 if wanted == np.float64 else np.float32)
+def _draw(key: Key, fill: Fill, shape: tuple[int, ...], factor: float, shift: float, dtype: np.dtype) -> np.ndarray:
+    """factor * u + shift, where `fill` gives u."""
+    values = np.empty(math.prod(shape), np.float64 if dtype == np.float64 else np.float32)
     kind = values.dtype.type
     for start in range(0, values.size, BLOCK):
         block = values[start : start + BLOCK]
@@ -123,7 +131,7 @@ def draw(
             block *= kind(factor)
         if shift:
             block += kind(shift)
-    return values.reshape(shape).astype(wanted, copy=False)
+    return values.reshape(shape).astype(dtype, copy=False)
 
 
 def _invert_erf(values: np.ndarray) -> None:
