@@ -23,7 +23,8 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import deserialize_keras_object, resolve, serialize_keras_object
 from kerata.base.types import DTypeLike, Plain, Shape
 from kerata.engine.module import Module
-from kerata.engine.random import Seedable, SeedGenerator, numbers, takes_seeds_late
+from kerata.engine.random import SeedGenerator
+from kerata.engine.seeds import Seedable, law
 from kerata.engine.types import AnyArray
 from kerata.engine.variable import standardize_dtype, standardize_shape
 
@@ -187,13 +188,13 @@ class RandomInitializer(Initializer, Seedable):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, SeedGenerator))):
             raise ValueError(message(self, "`seed` must be an integer, a SeedGenerator or None", {"seed": seed}))
         self.seed = seed
-        if seed is None and not takes_seeds_late():
+        if seed is None and not law().is_late:
             self.take_seed()
 
-    def key(self) -> tuple[int, int]:
+    def key(self) -> tuple[int, ...]:
         """The key of one call's numbers."""
         if self.seed is None:
-            return self.seed_in_use(), 0
+            return self.default_key
         if isinstance(self.seed, int):
             return self.seed % 2**32, 0
         # The state is moved on here and not by `next`, whose key is a traced value inside programs.
@@ -222,7 +223,7 @@ class RandomNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return numbers().normal(self.key(), shape, self.mean, self.stddev, dtype)
+        return law().numbers.normal(self.key(), shape, self.mean, self.stddev, dtype)
 
 
 @builtin("initializers", "truncated_normal")
@@ -245,7 +246,7 @@ class TruncatedNormal(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return numbers().truncated(self.key(), shape, self.mean, self.stddev, dtype)
+        return law().numbers.truncated(self.key(), shape, self.mean, self.stddev, dtype)
 
 
 @builtin("initializers", "random_uniform", "uniform")
@@ -268,7 +269,7 @@ class RandomUniform(RandomInitializer):
 
     def __call__(self, shape, dtype=None):
         shape, dtype = standardize_shape(shape, self), _numpy_dtype(dtype)
-        return numbers().uniform(self.key(), shape, self.minval, self.maxval, dtype)
+        return law().numbers.uniform(self.key(), shape, self.minval, self.maxval, dtype)
 
 
 @builtin("initializers", "variance_scaling")
@@ -314,12 +315,12 @@ class VarianceScaling(RandomInitializer):
         variance = self.scale / max(1.0, fan)
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return numbers().uniform(self.key(), shape, -limit, limit, dtype)
+            return law().numbers.uniform(self.key(), shape, -limit, limit, dtype)
         if self.distribution == "untruncated_normal":
-            return numbers().normal(self.key(), shape, 0.0, math.sqrt(variance), dtype)
+            return law().numbers.normal(self.key(), shape, 0.0, math.sqrt(variance), dtype)
         # Cutting makes the distribution narrower, which is undone.
         stddev = math.sqrt(variance) / TRUNCATED_STDDEV
-        return numbers().truncated(self.key(), shape, 0.0, stddev, dtype)
+        return law().numbers.truncated(self.key(), shape, 0.0, stddev, dtype)
 
 
 @builtin("initializers", "glorot_uniform")
@@ -444,7 +445,7 @@ class Orthogonal(RandomInitializer):
         # A factorization takes some copies, and a time that grows with the third power.
         check_bytes(4 * 8 * math.prod(shape), shape=shape)
         take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
-        normal = numbers().normal(self.key(), tall, 0.0, 1.0, np.dtype("float32"))
+        normal = law().numbers.normal(self.key(), tall, 0.0, 1.0, np.dtype("float32"))
         q = orthonormalize(normal)
         return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)
 

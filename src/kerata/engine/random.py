@@ -6,25 +6,23 @@ comes from the step's key and the number of the draw, so a run does not depend o
 """
 
 import contextlib
-import copy
 import random as python_random
 import secrets
 import threading
-from collections.abc import Generator, Iterable, Sequence
-from typing import Any, Protocol, Self, TypeAlias, cast
+from collections.abc import Generator, Sequence
+from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
 
-from kerata.base.blocks import Within, ambient
+from kerata.base.blocks import Within
 from kerata.base.checks import KindError, message
 from kerata.base.types import Shape, is_integer
-from kerata.engine.module import Look, Module
-from kerata.engine.noting import next_number, note_draw, noting_draws
+from kerata.engine.noting import noting_draws
 from kerata.engine.scope import stack
-from kerata.engine.types import AnyArray, Array, HostArray, Initializer
+from kerata.engine.seeds import Seedable, law, make_default_key, own_streams, seeded_by
+from kerata.engine.types import AnyArray, Array, HostArray
 from kerata.engine.variable import Variable, note_drawn
-from kerata.kernels import threefry
 from kerata.kernels.random import ROUNDS, fold, is_plain, plain_key
 from kerata.kernels.typed import is_traced
 
@@ -35,12 +33,6 @@ SORTED = 1024
 _stream: list[np.random.Generator] = []
 # What `set_random_seed` was given last.
 _seed_of_all: list[int] = []
-# A thread's own streams, while it works under a seed.
-_local = ambient()
-# Seeds of what has none are from 1 to this number.
-MOST_SEED = 10**9
-# So many seeds may have been taken for nothing between two of a model.
-MOST_BETWEEN = 64
 # What makes another state of a state whose keys are not counted.
 FACTOR, DIVISOR = np.uint32(5387), np.uint32(933199)
 # Holds a number where the generator without an owner has given no key outside of programs since a seed was set.
@@ -51,7 +43,7 @@ _whole = threading.RLock()
 
 def host_stream() -> np.random.Generator:
     """The process's stream of random numbers on the host, seeded from the system until a seed is set."""
-    own = getattr(_local, "stream", None)
+    own = getattr(own_streams, "stream", None)
     if own is not None:
         return own
     if not _stream:
@@ -74,168 +66,22 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(message("set_random_seed", "`seed` must be an integer", {"seed": seed}))
     python_random.seed(int(seed))
     np.random.seed(int(seed) % 2**32)
-    _stream[:] = [stream_of(int(seed))]
-    _seed_of_all[:] = [int(seed)]
+    seed_streams(int(seed))
+    law().set_seed(int(seed))
+
+
+def seed_streams(seed: int) -> None:
+    """Seeds Kerata alone."""
+    _stream[:] = [stream_of(seed)]
+    _seed_of_all[:] = [seed]
     for generator in _global_generator:
-        generator.state.store(np.array([int(seed) % 2**32, 0], np.uint32))
+        generator.state.store(np.array([seed % 2**32, 0], np.uint32))
     _new_generators.add(0)
-
-
-def make_default_seed() -> int:
-    """The seed of what is made without one, from Python's `random`; within `seeded` from a stream of the thread's own."""
-    own: python_random.Random | None = getattr(_local, "python", None)
-    _local.taken = seeds_taken() + 1
-    return (own or python_random).randint(1, MOST_SEED)
-
-
-def seeds_taken() -> int:
-    """How many such seeds this thread has taken."""
-    return getattr(_local, "taken", 0)
-
-
-def random_state() -> tuple[Any, Any]:
-    """What initial weights are drawn from, as it stands."""
-    own: python_random.Random | None = getattr(_local, "python", None)
-    return (own or python_random).getstate(), host_stream().bit_generator.state
-
-
-def set_random_state(state: tuple[Any, Any]) -> None:
-    """Brings back what `random_state` gave."""
-    own: python_random.Random | None = getattr(_local, "python", None)
-    (own or python_random).setstate(state[0])
-    host_stream().bit_generator.state = state[1]
-
-
-class Numbers(Protocol):
-    """Where seeds lead: the distributions of initial weights, of a key of two words."""
-
-    def uniform(self, key: tuple[int, int], shape: Shape, low: float, high: float, dtype: np.dtype, /) -> np.ndarray: ...
-    def normal(self, key: tuple[int, int], shape: Shape, mean: float, stddev: float, dtype: np.dtype, /) -> np.ndarray: ...
-    def truncated(self, key: tuple[int, int], shape: Shape, mean: float, stddev: float, dtype: np.dtype, /) -> np.ndarray: ...
-
-
-# Where seeds lead, and whether what has no seed takes one where it first draws.
-_numbers: list[tuple[Numbers, bool]] = [(threefry, False)]
-
-
-def numbers() -> Numbers:
-    """Where seeds lead."""
-    return _numbers[0][0]
-
-
-def takes_seeds_late() -> bool:
-    """Whether what has no seed takes one where it first draws, and not where it is made."""
-    return _numbers[0][1]
-
-
-def lead_seeds(to: Numbers = threefry, late: bool = False) -> None:
-    """From here on seeds lead elsewhere; by default where they lead in Keras on JAX."""
-    _numbers[:] = [(to, late)]
-
-
-class Seedable(Module):
-    """What takes a seed where it is made without one. What was copied from another has the seed of that."""
-
-    _bookkeeping = dict.fromkeys(("_default_seed", "_number", "_place", "_origin"), Look.NOBODY)
-
-    @property
-    def default_seed(self) -> int:
-        """The seed that was taken."""
-        return self._default_seed
-
-    @property
-    def number(self) -> int:
-        """When it was taken, among all weights and other seeds."""
-        return self._number
-
-    @property
-    def place(self) -> int:
-        """How many seeds the thread had taken then."""
-        return self._place
-
-    def seed_in_use(self) -> int:
-        """The seed; where it is taken late, this takes it."""
-        owner = seeded_by(self) or self.__dict__.get("_origin") or self
-        if "_default_seed" not in owner.__dict__:
-            owner.take_seed()
-        return cast(int, owner.default_seed)
-
-    def forget_seed(self) -> None:
-        """Lets the next use take a seed."""
-        (self.__dict__.get("_origin") or self).__dict__.pop("_default_seed", None)
-
-    def take_seed(self) -> None:
-        """Takes a seed, as where the object was made."""
-        self._default_seed = make_default_seed()
-        self._number, self._place = next_number(), seeds_taken()
-        note_draw(None, cast(Initializer, self))
-
-    def copy(self) -> Self:
-        """Another that has the same seed, also where this one takes a new one."""
-        made = copy.copy(self)
-        made.__dict__["_origin"] = self.__dict__.get("_origin", self)
-        return made
-
-
-def seeded_by(made: object) -> Seedable | None:
-    """What has taken the seed that something draws from, if anything has."""
-    owner = getattr(made, "__self__", made)
-    if not isinstance(owner, Seedable):
-        return None
-    owner = owner.__dict__.get("_origin", owner)
-    return owner if "_default_seed" in owner.__dict__ else None
-
-
-def take_seeds_again(made: Iterable[tuple[Seedable | Variable, int]]) -> None:
-    """Lets things take seeds, and variables their first values, in this order.
-
-    Args:
-        made: each, and for what takes a seed how many seeds were taken before it where it was made. So seeds that nobody has
-            kept, as those of a layer that was copied and let go of, are taken in between as they were.
-    """
-    before: int | None = None
-    made = list(made)
-    if takes_seeds_late():
-        for owner, _ in made:
-            if isinstance(owner, Seedable):
-                owner.forget_seed()
-    for owner, place in made:
-        if isinstance(owner, Variable):
-            owner.draw()
-            continue
-        if takes_seeds_late():
-            continue
-        between = 0 if before is None else place - before - 1
-        for _ in range(between if 0 < between <= MOST_BETWEEN else 0):
-            make_default_seed()
-        before = place
-        owner.take_seed()
-
-
-def permute(count: int, size: int) -> HostArray:
-    """0, 1, ..., size - 1 in the next orders of NumPy's global state, int32 of shape (count, size)."""
-    own: np.random.RandomState | None = getattr(_local, "numpy", None)
-    orders = np.empty((count, size), np.int32)
-    for row in orders:
-        row[:] = (own or np.random).permutation(size)
-    return orders
-
-
-def state_of_orders() -> dict[str, Any]:
-    """What `permute` goes on from."""
-    own: np.random.RandomState | None = getattr(_local, "numpy", None)
-    return (own or np.random).get_state(legacy=False)
-
-
-def set_state_of_orders(state: dict[str, Any]) -> None:
-    """Lets `permute` go on from a state."""
-    own: np.random.RandomState | None = getattr(_local, "numpy", None)
-    (own or np.random).set_state(state)
 
 
 def seeded(seed: int) -> Within:
     """What this thread draws outside of programs within the block comes from a seed; the process's stream stays as it is."""
-    return Within(_local, stream=stream_of(int(seed)), **streams_of(int(seed)))
+    return Within(own_streams, stream=stream_of(int(seed)), **streams_of(int(seed)))
 
 
 def streams_of(seed: int) -> dict[str, object]:
@@ -353,7 +199,7 @@ class SeedGenerator(Seedable):
             raise ValueError(message("SeedGenerator", "`seed` must be an integer or None", {"seed": seed}))
         self.seed = None if seed is None else int(seed)
         self.name = name or "seed_generator"
-        if self.seed is None and not getattr(_local, "spare", False) and not takes_seeds_late():
+        if self.seed is None and not getattr(own_streams, "spare", False) and not law().is_late:
             self.take_seed()
         self.state = Variable(self._first, (2,), dtype="uint32", trainable=False, name="seed_generator_state")
 
@@ -361,7 +207,7 @@ class SeedGenerator(Seedable):
         """The state before the first key, uint32 of shape (2,)."""
         start = self.seed
         if start is None:
-            start = self.default_seed if seeded_by(self) is self else make_seed()
+            start = make_seed() if seeded_by(self) is None else self.default_key[0]
         return np.array([start % 2**32, 0], np.uint32)
 
     def next(self, ordered: bool = True) -> Array:
@@ -404,7 +250,7 @@ class SeedGenerator(Seedable):
 
 def generator_for(rate: object, seed: int | None) -> SeedGenerator:
     """The generator of what a rate of 0 leaves out: it is there for other rates to come, and takes no seed from Python then."""
-    with Within(_local, spare=isinstance(rate, (int, float)) and rate == 0):
+    with Within(own_streams, spare=isinstance(rate, (int, float)) and rate == 0):
         return SeedGenerator(seed)
 
 
@@ -450,8 +296,8 @@ def draw_key(seed: Seed = None) -> Array:
             )
             raise ValueError(message("random", expected, fix="Give a key or a SeedGenerator: normal(shape, seed=key)"))
         generator = global_seed_generator()
-        if _new_generators and not stack():
-            generator.state.store(np.array([make_default_seed(), 0], np.uint32))
+        if _new_generators and not stack() and not law().is_late:
+            generator.state.store(np.array(make_default_key(), np.uint32))
             _new_generators.clear()
         return generator.key(ordered=False)
     if isinstance(seed, SeedGenerator):

@@ -21,7 +21,8 @@ TRIES = 2
 BLOCK = 2**13
 
 
-Key = tuple[int, int]
+# A seed of two numbers, or a state.
+Key = tuple[int, ...]
 
 
 class State(NamedTuple):
@@ -50,6 +51,11 @@ def from_pair(one: int, two: int) -> State:
     """
     a, b, c, d = blocks(State(MIXING, one & WIDE, two & WIDE), np.zeros(1, np.uint64))[0].tolist()
     return State(a | b << 32, 0, c | d << 32)
+
+
+def state_of(key: Key) -> State:
+    """The state that a key stands for."""
+    return key if isinstance(key, State) else from_pair(key[0], key[1])
 
 
 def blocks(state: State, places: np.ndarray) -> np.ndarray:
@@ -83,18 +89,18 @@ def uniform(key: Key, shape: tuple[int, ...], low: float, high: float, dtype: np
     [0.2734, 0.4986, 0.6933]
     """
     kind = np.float64 if dtype == np.float64 else np.float32
-    values = units(from_pair(*key), math.prod(shape)).astype(kind) * (kind(high) - kind(low)) + kind(low)
+    values = units(state_of(key), math.prod(shape)).astype(kind) * (kind(high) - kind(low)) + kind(low)
     return values.reshape(shape).astype(dtype, copy=False)
 
 
 def normal(key: Key, shape: tuple[int, ...], mean: float, stddev: float, dtype: np.dtype) -> np.ndarray:
     """Normal numbers, likewise."""
-    return _scaled(normals(from_pair(*key), math.prod(shape)), shape, mean, stddev, dtype)
+    return _scaled(normals(state_of(key), math.prod(shape)), shape, mean, stddev, dtype)
 
 
 def truncated(key: Key, shape: tuple[int, ...], mean: float, stddev: float, dtype: np.dtype) -> np.ndarray:
     """Normal numbers, none two standard deviations or more from the mean, likewise."""
-    return _scaled(nears(from_pair(*key), math.prod(shape)), shape, mean, stddev, dtype)
+    return _scaled(nears(state_of(key), math.prod(shape)), shape, mean, stddev, dtype)
 
 
 def _scaled(values: np.ndarray, shape: tuple[int, ...], mean: float, stddev: float, dtype: np.dtype) -> np.ndarray:

@@ -29,7 +29,7 @@ TAIL = (
 )
 # fmt: on
 
-Key = tuple[int, int]
+Key = tuple[int, ...]
 # Fills an array of single or double precision from a key; the second number says which of the key's numbers comes first.
 Fill = Callable[[Key, int, np.ndarray], None]
 

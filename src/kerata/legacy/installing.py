@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kerata.base.checks import check_choice, message
+from kerata.engine.seeds import Law, obey
 from kerata.legacy import graphs, keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
 from kerata.legacy.symbols import answer_as
 from kerata.legacy.tensorflow.layers import in_use
+from kerata.legacy.tensorflow.seeds import OfKeras2, OfKeras3
 
 ERAS = ("keras1", "keras2", "keras22", "tfkeras2", "keras3")
 # Names under which programs import Keras, longest first: prefix -> the path of the era's module.
@@ -81,6 +83,8 @@ class EraFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def tensorflow_module(name: str, era: str) -> types.ModuleType | None:
     """A module of `tensorflow`: made, all together, when the first of them is asked for."""
     in_use[0] = True
+    if era == "keras3":
+        obey(OfKeras3())
     if era not in _tensorflow:
         made = importlib.import_module("kerata.legacy.tensorflow.names").build(era)
         _tensorflow[era] = made
@@ -124,6 +128,7 @@ def install_as_keras(era: str = "keras2") -> None:
     finder = EraFinder(era)
     _installed.append(finder)
     answer_as(era)
+    obey(OfKeras2() if era == "tfkeras2" else Law())
     sys.meta_path.insert(0, finder)
 
 
@@ -163,6 +168,7 @@ def uninstall() -> None:
     _installed.clear()
     in_use[0] = False
     answer_as("keras3")
+    obey(Law())
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOTS]:
         if is_ours(sys.modules[name]):
             del sys.modules[name]

@@ -21,7 +21,7 @@ from kerata.engine.dicts import map_in_order
 from kerata.engine.module import PLAIN, Module, modules_of
 from kerata.engine.noting import noting_draws
 from kerata.engine.policy import DTypePolicy
-from kerata.engine.random import Seedable, random_state, seeded_by, set_random_state, take_seeds_again
+from kerata.engine.seeds import Seedable, seeded_by, set_state_of_keys, state_of_keys, take_seeds_again
 from kerata.engine.structure import structure_of
 from kerata.engine.symbolic import Node, Operation, SymbolicTensor, flatten
 from kerata.engine.variable import Variable
@@ -92,7 +92,7 @@ def fresh_model(model: Model) -> Model:
     built_in = structure_of(model, model.optimizer, made.objective, made.measures) is not None
     if not built_in or _says_too_little(model):
         return copy_model(model)
-    begin = random_state()
+    begin = state_of_keys()
     with noting_draws() as draws:
         twin = clone_model(model)
         # One that is not built yet draws in the order of its layers.
@@ -102,7 +102,7 @@ def fresh_model(model: Model) -> Model:
                 # The model was put together in another way than its graph is, and drew its weights as it was.
                 there = {number: one for one, number, _ in found}
                 draws.clear()
-                set_random_state(begin)
+                set_state_of_keys(begin)
                 take_seeds_again((there[number], place) for _, number, place in wanted if number in there)
     return twin
 

@@ -16,8 +16,9 @@ from kerata.data.samples import Samples
 from kerata.engine import program
 from kerata.engine.noting import noting_draws
 from kerata.engine.placement import Placement
-from kerata.engine.random import make_key, seeded, seeded_by, seeded_wholly, takes_seeds_late
+from kerata.engine.random import make_key, seeded, seeded_wholly
 from kerata.engine.room import Programs
+from kerata.engine.seeds import law, seeded_by
 from kerata.engine.types import Array, Described, Tree
 from kerata.kernels.products import noting_shared_inputs
 from kerata.models.copying import fresh_model
@@ -144,13 +145,13 @@ class Draws:
         """The state of a new model built under a seed."""
         state = {**self.base, **{role: list(self.base[role]) for role in ("trainable", "others", "slots", "metrics")}}
         with self.under(seed):
-            if takes_seeds_late():
+            if law().is_late:
                 for initializer, _ in self.steps:
                     if (owner := seeded_by(initializer)) is not None:
                         owner.forget_seed()
             for initializer, variable in self.steps:
                 if variable is None:
-                    if not takes_seeds_late():
+                    if not law().is_late:
                         initializer.take_seed()
                     continue
                 shape, dtype, place = variable

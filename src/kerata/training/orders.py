@@ -1,9 +1,11 @@
 """The orders in which the epochs of a run take their samples."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kerata.data.sources import Shuffler
-from kerata.engine.random import epoch_orders, permute, set_state_of_orders, state_of_orders, stream_of
+from kerata.engine.random import epoch_orders, stream_of
+from kerata.engine.seeds import law, permute, set_state_of_orders, state_of_orders
 from kerata.engine.types import HostArray
 
 
@@ -58,7 +60,7 @@ class DrawnOrders(Orders):
         return permute(count, size)
 
     def shuffler(self) -> Shuffler:
-        return Drawing(self.before)
+        return OneByOne(self)
 
     def end(self, epoch: int) -> None:
         if self.state and epoch < self.drawn:
@@ -67,21 +69,43 @@ class DrawnOrders(Orders):
             self.drawn = epoch
 
 
-class Drawing:
-    """Shuffles by NumPy's global state.
+class GivenOrders(Orders):
+    """Orders that follow from their numbers.
 
     Args:
-        before: as of `DrawnOrders`.
+        first: the first epoch of the run.
+        give: as what `Law.orders` gives.
     """
 
-    def __init__(self, before: int):
-        self.before = before
+    def __init__(self, first: int, give: Callable[[int, int, int], HostArray]):
+        self.seed, self.drawn, self.give = None, first, give
+        self.first = first
+
+    def rows(self, epoch: int, count: int, size: int) -> HostArray:
+        self.drawn = epoch + count
+        return self.give(epoch - self.first, count, size)
+
+    def shuffler(self) -> Shuffler:
+        return OneByOne(self)
+
+
+class OneByOne:
+    """Shuffles by one order after the other.
+
+    Args:
+        orders: the orders.
+    """
+
+    def __init__(self, orders: DrawnOrders | GivenOrders):
+        self.orders = orders
 
     def permutation(self, size: int, /) -> HostArray:
-        before, self.before = self.before, 0
-        return permute(1 + before, size)[-1]
+        return self.orders.rows(self.orders.drawn, 1, size)[0]
 
 
 def orders_of(key: HostArray, is_seeded: bool, first: int, before: int) -> Orders:
     """The orders of a run: by its key, where that has a seed of its own; `first` and `before` as of `DrawnOrders`."""
-    return Orders(int(key[0]) + (int(key[1]) << 32)) if is_seeded else DrawnOrders(first, before)
+    if is_seeded:
+        return Orders(int(key[0]) + (int(key[1]) << 32))
+    give = law().orders()
+    return DrawnOrders(first, before) if give is None else GivenOrders(first, give)

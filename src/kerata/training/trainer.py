@@ -22,6 +22,7 @@ from kerata.data.samples import ClassWeight, Data, Samples, Wide
 from kerata.data.sources import Batches, check_endless, repeat_batches, standardize_source, standardize_training
 from kerata.engine.module import Look
 from kerata.engine.random import make_key
+from kerata.engine.seeds import law
 from kerata.engine.symbolic import Tensors
 from kerata.training.certain import certain_faults
 from kerata.training.compilation import Compilation, compilation_of, is_new, output_names_of, own_metrics
@@ -283,7 +284,7 @@ class Trainer(StepMethods):
         Returns:
             The `History`, whose `.history` holds one list a measure.
         """
-        looks = is_new(compilation_of(self, "fit"), self)
+        looks = law().looks and is_new(compilation_of(self, "fit"), self)
         given = CallbackList([callbacks, Doctor(y)] if watch else callbacks)
         batch_size = check_positive_int("fit", "batch_size", batch_size, optional=True)
         epochs = limit_epochs(check_positive_int("fit", "epochs", epochs, minimum=0))

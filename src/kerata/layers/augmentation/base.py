@@ -9,6 +9,7 @@ import numpy as np
 from kerata import random
 from kerata.base.checks import KindError, check_choice, message
 from kerata.engine.random import SeedGenerator
+from kerata.engine.seeds import law, make_default_key
 from kerata.layers.pictures import PictureLayer
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
@@ -40,6 +41,9 @@ class Augmentation(PictureLayer):
         if self.draws:
             self.seed = seed
             self.generator = SeedGenerator(seed)
+            if seed is None and law().is_late:
+                # Those of `tf.keras` take one all the same, and draw otherwise.
+                make_default_key()
 
     # What a class defines
 

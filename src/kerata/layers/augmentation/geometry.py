@@ -9,7 +9,7 @@ from jax import lax
 
 from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.base.registry import builtin
-from kerata.engine.random import make_default_seed
+from kerata.engine.seeds import law, make_default_key
 from kerata.kernels.sampling import affine
 from kerata.layers.augmentation.base import FILL_MODES, INTERPOLATIONS, Augmentation, as_tuple, check_mode, check_range
 from kerata.ops.boxes import affine_transform, pad
@@ -418,9 +418,9 @@ class RandomCrop(Augmentation):
     keeps_places = False
 
     def __init__(self, height, width, seed=None, data_format=None, name=None, **kwargs):
-        if seed is None:
+        if seed is None and not law().is_late:
             # Keras draws one seed to show, and another.
-            make_default_seed()
+            make_default_key()
         super().__init__(seed, data_format, name=name, **kwargs)
         self.height, self.width = check_positive_int(self, "height", height), check_positive_int(self, "width", width)
 

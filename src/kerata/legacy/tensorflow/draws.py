@@ -1,6 +1,9 @@
-"""`tf.random`: numbers drawn by Kerata's generators. They are others than TensorFlow's."""
+"""`tf.random`: TensorFlow's numbers where an operation is done at once (`seeds`), those of Kerata's generators in programs.
 
-import random as python_random
+Draws of gammas, Poisson's and classes are Kerata's everywhere.
+"""
+
+import math
 from collections.abc import Callable
 from typing import Any, SupportsInt
 
@@ -11,13 +14,25 @@ from jax.typing import ArrayLike
 
 from kerata import random
 from kerata.base.types import DTypeLike
-from kerata.engine.random import draw_words, set_random_seed
+from kerata.engine.random import draw_words, seed_streams
+from kerata.engine.scope import in_scope
 from kerata.engine.types import AnyArray, Array, TensorLike
+from kerata.kernels import philox
+from kerata.legacy.tensorflow import seeds
 from kerata.legacy.tensorflow.calls import Function, convert, ints
 from kerata.legacy.tensorflow.nn import drop
 from kerata.legacy.tensorflow.sizes import taking_sizes
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor
 from kerata.legacy.tensorflow.types import Ints, as_dtype, float32
+
+
+def own(seed: object) -> int | None:
+    """An operation's own seed."""
+    return None if seed is None else int(np.asarray(seed))
+
+
+def name_of(dtype: DTypeLike) -> str:
+    return as_dtype(dtype).name
 
 
 def key_of(seed: object) -> Array:
@@ -44,7 +59,9 @@ def normal(
     name: str | None = None,
 ) -> Tensor:
     """Normal numbers."""
-    unit = typed(random.normal(sizes(shape), seed=key_of(seed)), dtype)
+    extent = sizes(shape)
+    found = seeds.normals(extent, own(seed), name_of(dtype)) if seeds.at_once() else random.normal(extent, seed=key_of(seed))
+    unit = typed(found, dtype)
     return unit if is_number(mean, 0.0) and is_number(stddev, 1.0) else unit * stddev + mean
 
 
@@ -66,7 +83,12 @@ def truncated_normal(
     name: str | None = None,
 ) -> Tensor:
     """Normal numbers, none further than two standard deviations from the mean."""
-    return typed(random.truncated_normal(sizes(shape), seed=key_of(seed)), dtype) * stddev + mean
+    extent = sizes(shape)
+    if seeds.at_once():
+        found = seeds.nears(extent, own(seed), name_of(dtype))
+    else:
+        found = random.truncated_normal(extent, seed=key_of(seed))
+    return typed(found, dtype) * stddev + mean
 
 
 def uniform(
@@ -82,8 +104,13 @@ def uniform(
     if kind.is_integer:
         if maxval is None:
             raise ValueError("Must specify maxval for integer dtype")
-        return typed(random.randint(sizes(shape), whole(minval), whole(maxval), seed=key_of(seed)), kind)
-    unit = typed(random.uniform(sizes(shape), seed=key_of(seed)), kind)
+        low, high = whole(minval), whole(maxval)
+        if seeds.at_once():
+            return Tensor(seeds.whole(sizes(shape), low, high, own(seed), kind.name), kind)
+        return typed(random.randint(sizes(shape), low, high, seed=key_of(seed)), kind)
+    extent = sizes(shape)
+    found = seeds.units(extent, own(seed), kind.name) if seeds.at_once() else random.uniform(extent, seed=key_of(seed))
+    unit = typed(found, kind)
     high = 1.0 if maxval is None else maxval
     return unit if is_number(minval, 0) and is_number(high, 1) else unit * (high - minval) + minval
 
@@ -91,9 +118,22 @@ def uniform(
 def shuffle(value: TensorLike, seed: object = None, name: str | None = None) -> AnyTensor:
     """The rows in a random order."""
     value = convert(value)
+    if seeds.at_once():
+        return in_order(value, seeds.order(len(value), own(seed), value.dtype.name))
     return _shuffle(value, key_of(seed))
 
 
+def in_order(value: AnyTensor, places: list[int]) -> AnyTensor:
+    """Rows in another order."""
+    return _take(value, np.array(places, np.int32))
+
+
+_take = Function(
+    "random_shuffle",
+    "value, places",
+    lambda value, places: jnp.take(value, places, axis=0),
+    on_texts=lambda value, places: value[np.asarray(places)],
+)
 _shuffle = Function(
     "random_shuffle",
     "value, key",
@@ -179,7 +219,22 @@ def dropout(
     x: TensorLike, rate: float | Tensor, noise_shape: Ints = None, seed: object = None, name: str | None = None
 ) -> AnyTensor:
     """x with a share of its numbers 0, and the others larger in turn."""
-    return drop(x, rate, noise_shape, key_of(seed))
+    if not seeds.at_once() or isinstance(rate, Tensor):
+        return drop(x, rate, noise_shape, key_of(seed))
+    given = convert(x)
+    extent = tuple(given.shape) if noise_shape is None else sizes(noise_shape)
+    return drop(given, rate, noise_shape, seeds.units(extent, own(seed), given.dtype.name))
+
+
+def state_of(seed: TensorLike) -> philox.State:
+    """Where an operation without state begins, by its seed of two numbers."""
+    first, second = (int(word) for word in np.asarray(convert(seed)._array).ravel())
+    return philox.from_pair(first, second)
+
+
+def are_known(*seed: TensorLike) -> bool:
+    """Whether a seed's numbers are there, and no program's."""
+    return not any(isinstance(getattr(convert(one), "_array", None), jax.core.Tracer) for one in seed) and not in_scope()
 
 
 def words_of(seed: TensorLike) -> Array:
@@ -190,6 +245,7 @@ def words_of(seed: TensorLike) -> Array:
 def stateless(function: str) -> Callable[..., AnyTensor]:
     """A function whose draws follow from a seed of two numbers."""
     draw = {"normal": random.normal, "truncated_normal": random.truncated_normal}[function]
+    at_once = {"normal": philox.normals, "truncated_normal": philox.nears}[function]
 
     def call(
         shape: Ints,
@@ -200,7 +256,11 @@ def stateless(function: str) -> Callable[..., AnyTensor]:
         name: str | None = None,
         alg: object = None,
     ) -> AnyTensor:
-        unit = typed(draw(sizes(shape), seed=words_of(seed)), dtype)
+        extent = sizes(shape)
+        if are_known(seed):
+            unit = typed(at_once(state_of(seed), math.prod(extent)).reshape(extent), dtype)
+        else:
+            unit = typed(draw(extent, seed=words_of(seed)), dtype)
         return unit if is_number(mean, 0.0) and is_number(stddev, 1.0) else unit * stddev + mean
 
     return call
@@ -216,12 +276,17 @@ def stateless_uniform(
     alg: object = None,
 ) -> AnyTensor:
     """Even numbers of [minval, maxval), which follow from a seed of two numbers."""
-    kind, key = as_dtype(dtype), words_of(seed)
+    kind, extent, known = as_dtype(dtype), sizes(shape), are_known(seed)
     if kind.is_integer:
         if maxval is None:
             raise ValueError("Must specify maxval for integer dtype")
-        return typed(random.randint(sizes(shape), whole(minval), whole(maxval), seed=key), kind)
-    unit = typed(random.uniform(sizes(shape), seed=key), kind)
+        if known:
+            return Tensor(seeds.wholes_of(state_of(seed), extent, whole(minval), whole(maxval), kind.name), kind)
+        return typed(random.randint(extent, whole(minval), whole(maxval), seed=words_of(seed)), kind)
+    if known:
+        unit = typed(philox.units(state_of(seed), math.prod(extent)).reshape(extent), kind)
+    else:
+        unit = typed(random.uniform(extent, seed=words_of(seed)), kind)
     high = 1.0 if maxval is None else maxval
     return unit if is_number(minval, 0) and is_number(high, 1) else unit * (high - minval) + minval
 
@@ -265,10 +330,8 @@ def fold_in(seed: TensorLike, data: TensorLike, alg: object = None) -> Tensor:
 
 def set_seed(seed: SupportsInt) -> None:
     """What is drawn from now on follows from the seed; NumPy's and Python's draws stay as they are."""
-    before = np.random.get_state(), python_random.getstate()
-    set_random_seed(int(seed))
-    np.random.set_state(before[0])
-    python_random.setstate(before[1])
+    seed_streams(int(seed))
+    seeds.SEEDS.set(int(seed))
 
 
 class Generator:
@@ -279,7 +342,14 @@ class Generator:
     """
 
     def __init__(self, seed: int | None = None):
-        self._generator = random.SeedGenerator(seed)
+        # Of draws that are done at once, and of those in programs.
+        self._state = philox.State(0, seeds.SEEDS.draw_seed() if seed is None else seed % 2**64)
+        self._generator = random.SeedGenerator(None if seed is None else seed % 2**32)
+
+    def _take(self, size: int) -> philox.State:
+        """The state before some numbers, which goes on after them."""
+        state, self._state = self._state, self._state.after(size * philox.WORDS_OF_NUMBER)
+        return state
 
     @classmethod
     def from_seed(cls, seed: SupportsInt, alg: object = None) -> "Generator":
@@ -291,10 +361,12 @@ class Generator:
 
     def reset_from_seed(self, seed: SupportsInt) -> None:
         """Begins where a new generator of the seed begins."""
+        self._state = philox.State(0, int(seed) % 2**64)
         self._generator.state.store(random.SeedGenerator(int(seed)).state)
 
     def skip(self, delta: SupportsInt) -> None:
         """Leaves out what so many draws would have given."""
+        self._take(int(delta))
         self._generator.state.store(self._generator.state.value + jnp.asarray([0, int(delta)], "uint32"))
 
     def truncated_normal(
@@ -305,7 +377,16 @@ class Generator:
         dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Tensor:
-        return typed(random.truncated_normal(sizes(shape), seed=self._generator), dtype) * stddev + mean
+        return self._normal(philox.nears, random.truncated_normal, shape, dtype) * stddev + mean
+
+    def _normal(
+        self, at_once: Callable[[philox.State, int], np.ndarray], within: Callable[..., Array], shape: Ints, dtype: DTypeLike
+    ) -> Tensor:
+        extent = sizes(shape)
+        if not seeds.at_once():
+            return typed(within(extent, seed=self._generator), dtype)
+        size = math.prod(extent)
+        return typed(at_once(self._take(size), size).reshape(extent), dtype)
 
     def uniform_full_int(self, shape: Ints, dtype: DTypeLike = "uint64", name: str | None = None) -> Tensor:
         """Whole numbers of all that a type can hold."""
@@ -336,7 +417,7 @@ class Generator:
         dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Tensor:
-        return typed(random.normal(sizes(shape), seed=self._generator), dtype) * stddev + mean
+        return self._normal(philox.normals, random.normal, shape, dtype) * stddev + mean
 
     def uniform(
         self,
@@ -346,13 +427,13 @@ class Generator:
         dtype: DTypeLike = float32,
         name: str | None = None,
     ) -> Tensor:
-        kind = as_dtype(dtype)
+        kind, extent = as_dtype(dtype), sizes(shape)
+        if kind.is_integer and seeds.at_once():
+            low, high = whole(minval), whole(maxval)
+            return Tensor(seeds.wholes_of(self._take(math.prod(extent)), extent, low, high, kind.name), kind)
         if kind.is_integer:
-            return typed(random.randint(sizes(shape), whole(minval), whole(maxval), seed=self._generator), kind)
-        return (
-            typed(random.uniform(sizes(shape), seed=self._generator), kind) * ((1 if maxval is None else maxval) - minval)
-            + minval
-        )
+            return typed(random.randint(extent, whole(minval), whole(maxval), seed=self._generator), kind)
+        return self._normal(philox.units, random.uniform, shape, kind) * ((1 if maxval is None else maxval) - minval) + minval
 
 
 _of_process: list[Generator] = []

@@ -166,9 +166,13 @@ def pool(kind: str, places: int) -> Callable[..., Array]:
 
 
 def dropout(x: ArrayLike, rate: float | Array, noise_shape: Ints, key: Array) -> Array:
-    """x with a share of its numbers 0, and the others larger in turn."""
+    """x with a share of its numbers 0, and the others larger in turn.
+
+    `key` is a key, or numbers of [0, 1) of the mask's shape that were drawn.
+    """
     x = jnp.asarray(x)
-    kept = random.uniform(x.shape if noise_shape is None else ints(noise_shape), seed=key) >= rate
+    drawn = jnp.issubdtype(jnp.asarray(key).dtype, jnp.floating)
+    kept = (key if drawn else random.uniform(x.shape if noise_shape is None else ints(noise_shape), seed=key)) >= rate
     return jnp.where(kept, x / (1 - rate), jnp.zeros((), x.dtype))
 
 
