@@ -14,7 +14,7 @@ from kerata.saving.walk import walk
 
 N, S, P = Look.NOBODY, Look.PROGRAM, Look.PARTS | Look.PROGRAM
 OF_ALL = {"name": N, "_arguments": N}
-OF_SEEDED = {**OF_ALL, "_default_seed": N, "_number": N, "_place": N, "_origin": N}
+OF_SEEDED = {**OF_ALL, "_default_key": N, "_number": N, "_place": N, "_origin": N}
 OF_LAYERS = {
     **OF_ALL,
     "inbound_nodes": N,
@@ -55,7 +55,7 @@ OF_MODELS = {
 OF_LOOKUPS = ("tokens", "numbers", "idf", "input_vocabulary", "input_idf_weights", "_counts", "_spread", "_documents")
 BOOKS = {
     "engine.module.Module": OF_ALL,
-    "engine.random.Seedable": OF_SEEDED,
+    "engine.seeds.Seedable": OF_SEEDED,
     "layers.layer.Layer": OF_LAYERS,
     "layers.input.InputLayer": {**OF_LAYERS, "tensor": S},
     "layers.recurrent_cells.Cell": {**OF_LAYERS, "_masks": N},

@@ -35,19 +35,19 @@ def seeds_taken() -> int:
     return getattr(own_streams, "taken", 0)
 
 
-def state_of_keys() -> Any:
+def state_of_keys() -> object:
     """What `make_default_key` goes on from."""
     own: python_random.Random | None = getattr(own_streams, "python", None)
     return law().state() if own is None else own.getstate()
 
 
-def set_state_of_keys(state: Any) -> None:
+def set_state_of_keys(state: object) -> None:
     """Lets `make_default_key` go on from a state."""
     own: python_random.Random | None = getattr(own_streams, "python", None)
     if own is None:
         law().set_state(state)
     else:
-        own.setstate(state)
+        own.setstate(cast(tuple[Any, ...], state))
 
 
 class Numbers(Protocol):
@@ -65,6 +65,8 @@ class Law:
     numbers: Numbers = threefry
     # Whether what has no seed takes one where it first draws, and not where it is made.
     is_late = False
+    # Whether a weight of several axes counts its inputs by the equation that it stands in, where there is one.
+    counts_by_equation = True
     # Whether an order of samples is drawn where Keras looks at a batch to build a model.
     looks = True
 

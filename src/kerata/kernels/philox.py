@@ -112,6 +112,24 @@ def _scaled(values: np.ndarray, shape: tuple[int, ...], mean: float, stddev: flo
     return values.reshape(shape).astype(dtype, copy=False)
 
 
+def words_of_64(state: State, count: int) -> np.ndarray:
+    """The first pairs of words, uint64 of shape (count,)."""
+    pairs = words(state, 2 * count).astype(np.uint64)
+    return pairs[0::2] | pairs[1::2] << np.uint64(32)
+
+
+def units_of_64(state: State, count: int) -> np.ndarray:
+    """Even numbers of [0, 1), float64 of shape (count,)."""
+    pairs = words(state, 2 * count).astype(np.uint64)
+    part = (pairs[0::2] & np.uint64(0xFFFFF)) << np.uint64(32) | pairs[1::2]
+    return (part | np.uint64(0x3FF << 52)).view(np.float64) - 1.0
+
+
+def normals_of_64(state: State, count: int) -> np.ndarray:
+    """Normal numbers, float64 of shape (count,)."""
+    return _pairs(units_of_64(state, count + count % 2))[:count]
+
+
 def units(state: State, count: int) -> np.ndarray:
     """Even numbers of [0, 1), float32 of shape (count,)."""
     return _unit(words(state, count))
@@ -151,10 +169,15 @@ def _unit(drawn: np.ndarray) -> np.ndarray:
 
 
 def _normal(drawn: np.ndarray) -> np.ndarray:
-    """Normal numbers, two of each pair of words: by Box and Muller."""
-    numbers = _unit(drawn)
-    length = np.sqrt(np.float32(-2) * np.log(np.maximum(numbers[0::2], np.float32(1e-7))))
-    angle = np.float32(2 * math.pi) * numbers[1::2]
+    """Normal numbers, two of each pair of words."""
+    return _pairs(_unit(drawn))
+
+
+def _pairs(numbers: np.ndarray) -> np.ndarray:
+    """Normal numbers, two of each pair of even ones: by Box and Muller."""
+    kind = numbers.dtype.type
+    length = np.sqrt(kind(-2) * np.log(np.maximum(numbers[0::2], kind(1e-7))))
+    angle = kind(2 * math.pi) * numbers[1::2]
     made = np.empty_like(numbers)
     np.multiply(np.sin(angle), length, out=made[0::2])
     np.multiply(np.cos(angle), length, out=made[1::2])

@@ -12,6 +12,7 @@ from kerata.base.registry import builtin
 from kerata.base.serialization import serialize_keras_object
 from kerata.base.types import Owner, PartialShape, Shape
 from kerata.engine.module import shown
+from kerata.engine.seeds import law
 from kerata.engine.types import Array, InitializerLike
 from kerata.initializers import Initializer, VarianceScaling
 from kerata.kernels.products import type_of_sums
@@ -182,7 +183,8 @@ class EinsumDense(Calibrated):
 
 def orient(initializer: Initializer, inputs: list[int], outputs: list[int]) -> Initializer:
     """An initializer that counts fan-in and fan-out over these axes of the weight, if it counts them and has no own."""
-    if getattr(initializer, "input_axes", 0) is not None or getattr(initializer, "output_axes", 0) is not None:
+    has_own = getattr(initializer, "input_axes", 0) is not None or getattr(initializer, "output_axes", 0) is not None
+    if has_own or not law().counts_by_equation:
         return initializer
     assert isinstance(initializer, VarianceScaling), "no other counts them"
     oriented = initializer.copy()

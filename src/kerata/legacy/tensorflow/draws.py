@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, SupportsInt
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
@@ -117,15 +118,11 @@ def uniform(
 
 def shuffle(value: TensorLike, seed: object = None, name: str | None = None) -> AnyTensor:
     """The rows in a random order."""
-    value = convert(value)
-    if seeds.at_once():
-        return in_order(value, seeds.order(len(value), own(seed), value.dtype.name))
-    return _shuffle(value, key_of(seed))
-
-
-def in_order(value: AnyTensor, places: list[int]) -> AnyTensor:
-    """Rows in another order."""
-    return _take(value, np.array(places, np.int32))
+    given = convert(value)
+    if isinstance(given, Tensor) and seeds.at_once():
+        places = seeds.order(given.shape[0], own(seed), given.dtype.name)
+        return _take(given, np.array(places, np.int32))
+    return _shuffle(given, key_of(seed))
 
 
 _take = Function(
@@ -219,9 +216,9 @@ def dropout(
     x: TensorLike, rate: float | Tensor, noise_shape: Ints = None, seed: object = None, name: str | None = None
 ) -> AnyTensor:
     """x with a share of its numbers 0, and the others larger in turn."""
-    if not seeds.at_once() or isinstance(rate, Tensor):
-        return drop(x, rate, noise_shape, key_of(seed))
     given = convert(x)
+    if isinstance(rate, Tensor) or not isinstance(given, Tensor) or not seeds.at_once():
+        return drop(x, rate, noise_shape, key_of(seed))
     extent = tuple(given.shape) if noise_shape is None else sizes(noise_shape)
     return drop(given, rate, noise_shape, seeds.units(extent, own(seed), given.dtype.name))
 
@@ -246,6 +243,7 @@ def stateless(function: str) -> Callable[..., AnyTensor]:
     """A function whose draws follow from a seed of two numbers."""
     draw = {"normal": random.normal, "truncated_normal": random.truncated_normal}[function]
     at_once = {"normal": philox.normals, "truncated_normal": philox.nears}[function]
+    at_once_64 = philox.normals_of_64 if function == "normal" else at_once
 
     def call(
         shape: Ints,
@@ -258,7 +256,8 @@ def stateless(function: str) -> Callable[..., AnyTensor]:
     ) -> AnyTensor:
         extent = sizes(shape)
         if are_known(seed):
-            unit = typed(at_once(state_of(seed), math.prod(extent)).reshape(extent), dtype)
+            drawn = (at_once_64 if name_of(dtype) == "float64" else at_once)(state_of(seed), math.prod(extent))
+            unit = typed(drawn.reshape(extent), dtype)
         else:
             unit = typed(draw(extent, seed=words_of(seed)), dtype)
         return unit if is_number(mean, 0.0) and is_number(stddev, 1.0) else unit * stddev + mean
@@ -284,7 +283,8 @@ def stateless_uniform(
             return Tensor(seeds.wholes_of(state_of(seed), extent, whole(minval), whole(maxval), kind.name), kind)
         return typed(random.randint(extent, whole(minval), whole(maxval), seed=words_of(seed)), kind)
     if known:
-        unit = typed(philox.units(state_of(seed), math.prod(extent)).reshape(extent), kind)
+        draw = philox.units_of_64 if kind.name == "float64" else philox.units
+        unit = typed(draw(state_of(seed), math.prod(extent)).reshape(extent), kind)
     else:
         unit = typed(random.uniform(extent, seed=words_of(seed)), kind)
     high = 1.0 if maxval is None else maxval
@@ -317,12 +317,18 @@ def stateless_shuffle(value: TensorLike, seed: TensorLike, alg: object = None, n
 
 def split(seed: TensorLike, num: SupportsInt = 2, alg: object = None) -> Tensor:
     """Seeds that follow from one: (num, 2)."""
+    if are_known(seed):
+        return Tensor(philox.words(state_of(seed), 2 * int(num)).view(np.int32).reshape(-1, 2))
     drawn = random.randint((int(num), 2), 0, 2**31 - 1, seed=words_of(seed))
     return Tensor(np.asarray(drawn).astype(np.int32))
 
 
 def fold_in(seed: TensorLike, data: TensorLike, alg: object = None) -> Tensor:
     """A seed that follows from one and a number."""
+    if are_known(seed, data):
+        return Tensor(
+            np.array([philox.words(state_of(seed), 1).view(np.int32)[0], int(np.asarray(convert(data).numpy()))], np.int32)
+        )
     first, second = np.asarray(words_of(seed)).tolist()
     number = int(np.asarray(convert(data).numpy()))
     return Tensor(np.asarray(split([first, (second + 2654435761 * (number + 1)) % 2**31], 1)._array)[0])

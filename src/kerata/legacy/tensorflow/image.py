@@ -8,13 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from kerata import random
 from kerata.base.checks import check_choice
 from kerata.base.types import DTypeLike
 from kerata.engine.types import Array, TensorLike
 from kerata.kernels.maxima import first_larger, first_within
 from kerata.legacy.tensorflow.calls import Function, convert, ints
-from kerata.legacy.tensorflow.draws import key_of
+from kerata.legacy.tensorflow.draws import uniform
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.pixels import FORMER, WINDOWS, shares, weighed, windowed
 from kerata.legacy.tensorflow.tensor import AnyTensor, Tensor
@@ -253,8 +252,8 @@ PICTURES |= {
 }
 
 
-def draw(low: float, high: float) -> Tensor:
-    return Tensor(random.uniform((), low, high, seed=key_of(None)))
+def draw(low: float, high: float, seed: object) -> Tensor:
+    return uniform((), low, high, seed=seed)
 
 
 def maybe(name: str) -> Callable[..., AnyTensor]:
@@ -262,8 +261,7 @@ def maybe(name: str) -> Callable[..., AnyTensor]:
 
     def call(image: TensorLike, seed: object = None) -> AnyTensor:
         image = convert(image)
-        keep = TABLE["greater"](draw(0, 1), 0.5)
-        return TABLE["where"](keep, PICTURES[name](image), image)
+        return TABLE["where"](TABLE["less"](draw(0, 1, seed), 0.5), PICTURES[name](image), image)
 
     call.__name__ = f"random_{name}"
     return call
@@ -273,7 +271,7 @@ def within(name: str) -> Callable[..., AnyTensor]:
     """A change by a number drawn from a range around 0."""
 
     def call(image: TensorLike, max_delta: float, seed: object = None) -> AnyTensor:
-        return PICTURES[name](image, draw(-max_delta, max_delta))
+        return PICTURES[name](image, draw(-max_delta, max_delta, seed))
 
     call.__name__ = name.replace("adjust", "random")
     return call
@@ -283,7 +281,7 @@ def between(name: str) -> Callable[..., AnyTensor]:
     """A change by a number drawn from a range."""
 
     def call(image: TensorLike, lower: float, upper: float, seed: object = None) -> AnyTensor:
-        return PICTURES[name](image, draw(lower, upper))
+        return PICTURES[name](image, draw(lower, upper, seed))
 
     call.__name__ = name.replace("adjust", "random")
     return call
@@ -292,10 +290,9 @@ def between(name: str) -> Callable[..., AnyTensor]:
 def random_crop(value: TensorLike, size: Ints, seed: object = None, name: str | None = None) -> AnyTensor:
     """A part of some size, at a random place."""
     given, sizes = convert(value), ints(size)
-    starts = [
-        random.randint((), 0, int(n) - int(part) + 1, seed=key_of(None)) for n, part in zip(given.shape, sizes, strict=True)
-    ]
-    return TABLE["slice"](given, [Tensor(one) for one in starts], list(sizes))
+    room = np.array([int(n) - int(part) + 1 for n, part in zip(given.shape, sizes, strict=True)], np.int32)
+    drawn = uniform(room.shape, maxval=2**31 - 1, dtype="int32", seed=seed)
+    return TABLE["slice"](given, drawn % Tensor(room), list(sizes))
 
 
 PICTURES |= {

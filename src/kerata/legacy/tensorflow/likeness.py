@@ -8,11 +8,11 @@ import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 
-from kerata import random
 from kerata.base.checks import message
 from kerata.engine.types import Array, HostArray, TensorLike
 from kerata.kernels.maxima import first_larger
 from kerata.legacy.tensorflow.calls import Function, convert, ints
+from kerata.legacy.tensorflow.draws import stateless_uniform, uniform
 from kerata.legacy.tensorflow.errors import InvalidArgumentError
 from kerata.legacy.tensorflow.functions import TABLE
 from kerata.legacy.tensorflow.image import PICTURES, as_type, floats
@@ -185,16 +185,15 @@ def adjust_jpeg_quality(
 
 def random_jpeg_quality(image: TensorLike, min_jpeg_quality: int, max_jpeg_quality: int, seed: object = None) -> AnyTensor:
     """`adjust_jpeg_quality` with a quality that is drawn."""
-    drawn = random.randint((), int(min_jpeg_quality), int(max_jpeg_quality))
-    return adjust_jpeg_quality(image, Tensor(drawn))
+    drawn = uniform((), int(min_jpeg_quality), int(max_jpeg_quality), "int32", seed)
+    return adjust_jpeg_quality(image, drawn)
 
 
 # Changes by a seed of two numbers
 
 
-def of_seed(seed: TensorLike, low: float = 0.0, high: float = 1.0) -> Tensor:
-    words = np.asarray(convert(seed).numpy()).astype(np.uint32)
-    return Tensor(random.uniform((), low, high, seed=jnp.asarray(words)))
+def of_seed(seed: TensorLike, low: float = 0.0, high: float = 1.0) -> AnyTensor:
+    return stateless_uniform((), seed, low, high)
 
 
 def stateless_by_delta(name: str) -> Callable[..., AnyTensor]:
@@ -221,11 +220,9 @@ def stateless_flip(name: str) -> Callable[..., AnyTensor]:
 def stateless_random_crop(value: TensorLike, size: Ints, seed: TensorLike, name: str | None = None) -> AnyTensor:
     """A part of some size, at the place that a seed says."""
     given, sizes = convert(value), ints(size)
-    words = jnp.asarray(np.asarray(convert(seed).numpy()).astype(np.uint32))
-    room = [int(n) - int(part) for n, part in zip(given.shape, sizes, strict=True)]
-    shares = random.uniform((len(room),), seed=words)
-    starts = [Tensor(jnp.floor(shares[axis] * (free + 1)).astype(jnp.int32)) for axis, free in enumerate(room)]
-    return TABLE["slice"](given, starts, list(sizes))
+    room = np.array([int(n) - int(part) + 1 for n, part in zip(given.shape, sizes, strict=True)], np.int32)
+    drawn = stateless_uniform(room.shape, seed, maxval=2**31 - 1, dtype="int32")
+    return TABLE["slice"](given, drawn % Tensor(room), list(sizes))
 
 
 _ROWS = {

@@ -79,19 +79,21 @@ def at_once() -> bool:
     return not (in_scope() or inside_call() or is_graph() or is_traced())
 
 
-def units(shape: tuple[int, ...], seed: int | None, kind: str = "float32") -> HostArray:
+def units(shape: tuple[int, ...], seed: int | None, kind: str) -> HostArray:
     """Even numbers of [0, 1) as `tf.random.uniform` gives them."""
     size = math.prod(shape)
-    return philox.units(SEEDS.take("RandomUniform", kind, seed, size * philox.WORDS_OF_NUMBER), size).reshape(shape)
+    state = SEEDS.take("RandomUniform", kind, seed, size * philox.WORDS_OF_NUMBER)
+    return (philox.units_of_64 if kind == "float64" else philox.units)(state, size).reshape(shape)
 
 
-def normals(shape: tuple[int, ...], seed: int | None, kind: str = "float32") -> HostArray:
+def normals(shape: tuple[int, ...], seed: int | None, kind: str) -> HostArray:
     """Normal numbers as `tf.random.normal` gives them."""
     size = math.prod(shape)
-    return philox.normals(SEEDS.take("RandomStandardNormal", kind, seed, size * philox.WORDS_OF_NUMBER), size).reshape(shape)
+    state = SEEDS.take("RandomStandardNormal", kind, seed, size * philox.WORDS_OF_NUMBER)
+    return (philox.normals_of_64 if kind == "float64" else philox.normals)(state, size).reshape(shape)
 
 
-def nears(shape: tuple[int, ...], seed: int | None, kind: str = "float32") -> HostArray:
+def nears(shape: tuple[int, ...], seed: int | None, kind: str) -> HostArray:
     """As `tf.random.truncated_normal` gives them."""
     size = math.prod(shape)
     return philox.nears(SEEDS.take("TruncatedNormal", kind, seed, size * philox.WORDS_OF_NUMBER), size).reshape(shape)
@@ -106,12 +108,8 @@ def whole(shape: tuple[int, ...], low: int, high: int, seed: int | None, kind: s
 def wholes_of(state: philox.State, shape: tuple[int, ...], low: int, high: int, kind: str) -> HostArray:
     """Whole numbers of [low, high) from a state: one word for each, two where they have 64 bits."""
     size = math.prod(shape)
-    if np.dtype(kind).itemsize < 8:
-        drawn = philox.words(state, size).astype(np.int64)
-    else:
-        pairs = philox.words(state, 2 * size).astype(np.uint64)
-        drawn = pairs[0::2] | pairs[1::2] << np.uint64(32)
-    return (drawn % type(drawn[0])(high - low) + type(drawn[0])(low) if size else drawn).astype(kind).reshape(shape)
+    drawn = philox.words(state, size).astype(np.uint64) if np.dtype(kind).itemsize < 8 else philox.words_of_64(state, size)
+    return ((drawn % np.uint64(high - low)).astype(np.int64) + low).astype(kind).reshape(shape)
 
 
 def order(size: int, seed: int | None, kind: str) -> list[int]:
@@ -158,6 +156,7 @@ class OfKeras2(OfKeras3):
     """
 
     is_late = True
+    counts_by_equation = False
     looks = False
 
     def set_seed(self, seed: int) -> None:
