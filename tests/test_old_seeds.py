@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import kerata
 from kerata.engine.seeds import Law, law, obey
 from kerata.kernels import philox
-from kerata.legacy import install_as_keras, tfkeras2
+from kerata.legacy import install_as_keras, keras2, tfkeras2
 from kerata.legacy.installing import uninstall
 from kerata.legacy.tensorflow import seeds
 from kerata.legacy.tensorflow.names import build
@@ -218,6 +219,12 @@ def test_members_of_a_population_are_drawn_by_their_own_seeds():
     assert (weights[0] != weights[1]).any()
 
 
+def test_an_initializer_of_keras_2_draws_anew_each_time():
+    obey(Law())
+    one = keras2.initializers.glorot_uniform()
+    assert (np.asarray(one((3, 2))) != np.asarray(one((3, 2)))).any()
+
+
 def test_an_era_brings_its_law():
     try:
         install_as_keras("tfkeras2")
@@ -231,6 +238,16 @@ def test_an_era_brings_its_law():
     finally:
         uninstall()
     assert type(law()) is Law
+
+
+def test_keras_3_on_tensorflow():
+    """Numbers of Keras 3.15 on TensorFlow 2.21."""
+    obey(seeds.OfKeras3())
+    kerata.utils.set_random_seed(1)
+    holds(kerata.random.normal((3,), seed=5), "-2.05538 1.15819 0.191609")
+    holds(kerata.initializers.GlorotUniform(seed=1)((2, 3)), "0.829226 -0.0876789 0.219727 -0.235307")
+    orders = law().orders()
+    assert orders(0, 2, 10).tolist() == [[2, 4, 0, 8, 9, 1, 5, 6, 3, 7]] * 2
 
 
 def test_pictures_changed_at_random():

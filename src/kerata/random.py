@@ -6,13 +6,16 @@ from the step's key, so a run does not depend on how it was cut into steps.
 """
 
 import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from kerata.base.absent import explain
 from kerata.base.checks import message
 from kerata.base.registry import builtin
 from kerata.engine.random import SeedGenerator as SeedGenerator
 from kerata.engine.random import draw_key
+from kerata.engine.seeds import law
 from kerata.engine.symbolic import traceable
 from kerata.engine.variable import standardize_dtype, standardize_shape
 from kerata.kernels import random as kernel
@@ -27,7 +30,10 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     >>> kerata.random.normal((2, 3), seed=1).shape
     (2, 3)
     """
-    return kernel.normal(draw_key(seed), standardize_shape(shape, "normal"), _dtype(dtype), mean, stddev)
+    key, shape, dtype = draw_key(seed), standardize_shape(shape, "normal"), _dtype(dtype)
+    if _are_numbers(mean, stddev) and (words := _words_of_another_law(key)) is not None:
+        return jnp.asarray(law().numbers.normal(words, shape, mean, stddev, dtype))
+    return kernel.normal(key, shape, dtype, mean, stddev)
 
 
 def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
@@ -37,12 +43,18 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     >>> bool((kerata.random.uniform((100,)) < 1.0).all())
     True
     """
-    return kernel.uniform(draw_key(seed), standardize_shape(shape, "uniform"), _dtype(dtype), minval, maxval)
+    key, shape, dtype = draw_key(seed), standardize_shape(shape, "uniform"), _dtype(dtype)
+    if _are_numbers(minval, maxval) and (words := _words_of_another_law(key)) is not None:
+        return jnp.asarray(law().numbers.uniform(words, shape, minval, maxval, dtype))
+    return kernel.uniform(key, shape, dtype, minval, maxval)
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Normal numbers without those more than two standard deviations from the mean."""
-    return kernel.truncated_normal(draw_key(seed), standardize_shape(shape, "truncated_normal"), _dtype(dtype), mean, stddev)
+    key, shape, dtype = draw_key(seed), standardize_shape(shape, "truncated_normal"), _dtype(dtype)
+    if _are_numbers(mean, stddev) and (words := _words_of_another_law(key)) is not None:
+        return jnp.asarray(law().numbers.truncated(words, shape, mean, stddev, dtype))
+    return kernel.truncated_normal(key, shape, dtype, mean, stddev)
 
 
 def randint(shape, minval, maxval, dtype="int32", seed=None):
@@ -106,6 +118,17 @@ def shuffle(x, axis=0, seed=None):
 
 def _dtype(dtype):
     return jnp.dtype(standardize_dtype(dtype))
+
+
+def _are_numbers(*values):
+    return all(isinstance(value, (int, float)) for value in values)
+
+
+def _words_of_another_law(key):
+    """The words of a key whose numbers are not JAX's, where they are known."""
+    if not kernel.is_plain(key) or isinstance(key, jax.core.Tracer) or not law().leads_draws():
+        return None
+    return tuple(int(word) for word in np.asarray(jax.random.key_data(key)))
 
 
 def _jax_key(seed):

@@ -70,6 +70,10 @@ class Law:
     # Whether an order of samples is drawn where Keras looks at a batch to build a model.
     looks = True
 
+    def leads_draws(self) -> bool:
+        """Whether a draw that is done now follows `numbers`, and not the kernels of `jax.random`."""
+        return False
+
     def set_seed(self, seed: int) -> None:
         """Told what `set_random_seed` was given."""
 

@@ -16,7 +16,7 @@ LOW = 0xFFFFFFFF
 # Each shift of the twenty rounds to the left and to the right, as arrays, which operations take sooner than numbers.
 SHIFTS = [[(np.array(by, np.uint32), np.array(32 - by, np.uint32)) for by in ROTATIONS[group % 2]] for group in range(5)]
 # Numbers are made so many at a time, while they are in the processor's cache.
-BLOCK = 2**14
+BLOCK = 2**15
 # The polynomials of the inverse error function where w = -log(1 - x^2) is below 5, and above.
 # fmt: off
 CENTRE = (

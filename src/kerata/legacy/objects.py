@@ -68,10 +68,13 @@ def deserializing_optimizer(era: str, make: Maker) -> Callable[..., Any]:
 
 
 class Reseeded(Spelled):
-    """An initializer with a seed that goes up by one with each draw: layers that share it begin with other numbers."""
+    """An initializer with a seed that goes up by one with each draw, or is another one: layers that share it begin with other
+    numbers."""
 
     def __call__(self, shape, dtype=None):
         value = super().__call__(shape, dtype)  # type: ignore[misc]
         if isinstance(self.seed, int):  # type: ignore[has-type]
             self.seed = self.seed + 1
+        elif self.seed is None:  # type: ignore[has-type]
+            self.take_seed()  # type: ignore[attr-defined]
         return value

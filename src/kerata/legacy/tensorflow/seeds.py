@@ -136,16 +136,24 @@ def orders_of_fit(first: int, count: int, size: int) -> HostArray:
     return np.array(found, np.int32).reshape(count, size)
 
 
+def same_orders_of_fit(first: int, count: int, size: int) -> HostArray:
+    """The orders of some epochs where each begins anew, as in Keras 3: all are the first."""
+    return np.repeat(orders_of_fit(0, 1, size), count, 0)
+
+
 class OfKeras3(Law):
     """What seeds give in Keras 3 on TensorFlow."""
 
     numbers = philox
 
+    def leads_draws(self) -> bool:
+        return at_once()
+
     def set_seed(self, seed: int) -> None:
         SEEDS.set(seed)
 
     def orders(self) -> Callable[[int, int, int], HostArray] | None:
-        return None if SEEDS.begun is None else orders_of_fit
+        return None if SEEDS.begun is None else same_orders_of_fit
 
 
 class OfKeras2(OfKeras3):
@@ -159,9 +167,15 @@ class OfKeras2(OfKeras3):
     counts_by_equation = False
     looks = False
 
+    def leads_draws(self) -> bool:
+        return False
+
     def set_seed(self, seed: int) -> None:
         SEEDS.set(seed)
         SEEDS.of_keras = python_random.Random(seed)
+
+    def orders(self) -> Callable[[int, int, int], HostArray] | None:
+        return None if SEEDS.begun is None else orders_of_fit
 
     def default_key(self) -> tuple[int, ...]:
         if SEEDS.of_keras is None and SEEDS.begun is not None:
