@@ -9,8 +9,9 @@ import pytest
 import kerata
 from kerata.engine.seeds import Law, law, obey
 from kerata.kernels import philox
-from kerata.legacy import install_as_keras, keras2, tfkeras2
+from kerata.legacy import install_as_keras, keras1, keras2, tfkeras2
 from kerata.legacy.installing import uninstall
+from kerata.legacy.seeding import OfKeras1, OfKeras23
 from kerata.legacy.tensorflow import seeds
 from kerata.legacy.tensorflow.names import build
 
@@ -225,12 +226,78 @@ def test_an_initializer_of_keras_2_draws_anew_each_time():
     assert (np.asarray(one((3, 2))) != np.asarray(one((3, 2)))).any()
 
 
+def test_keras_2_on_tensorflow_1():
+    """`numpy.random.seed` gives each operation a seed; TensorFlow 2.21 draws such numbers in a session."""
+    obey(OfKeras23())
+    np.random.seed(7)
+    model = keras2.models.Sequential()
+    model.add(keras2.layers.Dense(12, input_dim=8, kernel_initializer="uniform"))
+    model.add(keras2.layers.Dense(8, kernel_initializer="uniform"))
+    np.random.seed(7)
+    for kernel in model.get_weights()[::2]:
+        drawn = philox.units(philox.from_seeds(87654321, np.random.randint(10_000_000)), kernel.size)
+        np.testing.assert_allclose(kernel.ravel(), drawn * 0.1 - 0.05, atol=1e-7)
+    # What a session of TensorFlow 1 gave for `random_uniform((3,), -1, 1, seed=5)`, and the same of a normal distribution.
+    holds(law().numbers.uniform((5, 0), (3,), -1.0, 1.0, np.dtype("float32")), "-0.22337747 0.32736564 -0.6161785")
+    holds(law().numbers.truncated((5, 0), (3,), 0.0, 1.0, np.dtype("float32")), "-1.1780828 -0.7099414 -1.748158")
+    tf.random.set_seed(42)
+    holds(law().numbers.uniform((5, 0), (3,), -1.0, 1.0, np.dtype("float32")), "-0.94757867 -0.1310606 -0.46626925")
+    one, two = (keras2.initializers.Orthogonal()((4, 3)) for _ in range(2))
+    assert (one != two).any()
+    np.testing.assert_allclose(one.T @ one, np.eye(3), atol=1e-5)
+
+
+def test_keras_1_on_theano():
+    obey(OfKeras1())
+    np.random.seed(7)
+    model = keras1.models.Sequential()
+    model.add(keras1.layers.Dense(12, input_dim=8, init="uniform"))
+    model.add(keras1.layers.Dense(8, init="glorot_uniform"))
+    np.random.seed(7)
+    limit = np.sqrt(6 / 20)
+    for kernel, most in zip(model.get_weights()[::2], (0.05, limit), strict=True):
+        np.testing.assert_allclose(kernel, np.random.uniform(-most, most, kernel.shape), atol=1e-7)
+
+
+@pytest.mark.parametrize("era", [keras1, keras2])
+def test_their_fits_shuffle_what_they_have_shuffled(era):
+    obey(OfKeras1() if era is keras1 else OfKeras23())
+    model = era.models.Sequential(
+        [era.layers.Dense(1, input_dim=1, **{"init" if era is keras1 else "kernel_initializer": "zero"})]
+    )
+    model.compile(era.optimizers.SGD(lr=1.0), "mae")
+    seen = []
+
+    class Watch(era.callbacks.Callback):
+        def on_batch_end(self, batch, logs=None):
+            seen.append(float(self.model.get_weights()[0][0, 0]))
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.stop_training = True
+
+    x = np.arange(10.0)[:, None] + 1
+    np.random.seed(3)
+    epochs = {"nb_epoch" if era is keras1 else "epochs": 9}
+    model.fit(x, 1e5 * np.ones_like(x), batch_size=1, verbose=0, callbacks=[Watch()], **epochs)
+    after = np.random.rand()
+    np.random.seed(3)
+    order, wanted = np.arange(10), []
+    for _ in range(3):
+        np.random.shuffle(order)
+        wanted += order.tolist()
+    np.testing.assert_allclose(np.diff([0.0, *seen]), np.array(wanted) + 1.0, rtol=1e-4)
+    assert np.random.rand() == after
+
+
 def test_an_era_brings_its_law():
     try:
         install_as_keras("tfkeras2")
         assert isinstance(law(), seeds.OfKeras2)
         install_as_keras("keras2")
-        assert type(law()) is Law
+        assert type(law()) is OfKeras23
+        install_as_keras("keras1")
+        assert type(law()) is OfKeras1
         install_as_keras("keras3")
         import tensorflow
 

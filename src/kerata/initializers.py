@@ -445,6 +445,9 @@ class Orthogonal(RandomInitializer):
         # A factorization takes some copies, and a time that grows with the third power.
         check_bytes(4 * 8 * math.prod(shape), shape=shape)
         take_work(math.prod(tall) * tall[1] // FLOPS_OF_WORK, shape=shape)
+        made = law().orthogonal(None if self.seed is None else self.key(), (rows, columns))
+        if made is not None:
+            return (self.gain * made).reshape(shape).astype(dtype)
         normal = law().numbers.normal(self.key(), tall, 0.0, 1.0, np.dtype("float32"))
         q = orthonormalize(normal)
         return (self.gain * (q.T if rows < columns else q)).reshape(shape).astype(dtype)

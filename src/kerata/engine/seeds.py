@@ -67,6 +67,8 @@ class Law:
     is_late = False
     # Whether a weight of several axes counts its inputs by the equation that it stands in, where there is one.
     counts_by_equation = True
+    # Whether an epoch orders samples anew as the epoch before has ordered them, and not as they are numbered.
+    goes_on = False
     # Whether an order of samples is drawn where Keras looks at a batch to build a model.
     looks = True
 
@@ -80,6 +82,10 @@ class Law:
     def default_key(self) -> tuple[int, ...]:
         """The key of what is made without a seed: a seed from Python's `random`, and 0."""
         return python_random.randint(1, MOST_SEED), 0
+
+    def orthogonal(self, key: tuple[int, ...] | None, shape: tuple[int, int]) -> np.ndarray | None:
+        """A matrix with orthonormal rows or columns; `None` where it is made of normal numbers. Without a key, of no seed."""
+        return None
 
     def state(self) -> object:
         """What `default_key` goes on from."""
@@ -182,22 +188,25 @@ def take_seeds_again(made: Iterable[tuple[Seedable | Variable, int]]) -> None:
         owner.take_seed()
 
 
+def numpy_numbers() -> np.random.RandomState:
+    """NumPy's global state, or within `seeded` one of the thread's own."""
+    own: np.random.RandomState | None = getattr(own_streams, "numpy", None)
+    return cast(np.random.RandomState, own or np.random)
+
+
 def permute(count: int, size: int) -> HostArray:
     """0, 1, ..., size - 1 in the next orders of NumPy's global state, int32 of shape (count, size)."""
-    own: np.random.RandomState | None = getattr(own_streams, "numpy", None)
     orders = np.empty((count, size), np.int32)
     for row in orders:
-        row[:] = (own or np.random).permutation(size)
+        row[:] = numpy_numbers().permutation(size)
     return orders
 
 
 def state_of_orders() -> dict[str, Any]:
     """What `permute` goes on from."""
-    own: np.random.RandomState | None = getattr(own_streams, "numpy", None)
-    return (own or np.random).get_state(legacy=False)
+    return numpy_numbers().get_state(legacy=False)
 
 
 def set_state_of_orders(state: dict[str, Any]) -> None:
     """Lets `permute` go on from a state."""
-    own: np.random.RandomState | None = getattr(own_streams, "numpy", None)
-    (own or np.random).set_state(state)
+    numpy_numbers().set_state(state)

@@ -8,8 +8,11 @@ import numpy as np
 from kerata import backend
 from kerata.base.checks import check_choice
 from kerata.base.registry import snake
+from kerata.engine.seeds import law, numpy_numbers
 from kerata.engine.types import TensorLike
 from kerata.engine.variable import Variable
+
+FLOAT = np.dtype("float32")
 
 
 def get_fans(shape: tuple[int, ...], dim_ordering: str = "th") -> tuple[float, float]:
@@ -27,11 +30,11 @@ def get_fans(shape: tuple[int, ...], dim_ordering: str = "th") -> tuple[float, f
 
 
 def uniform(shape: tuple[int, ...], scale: float = 0.05, name: str | None = None, dim_ordering: str = "th") -> Variable:
-    return backend.random_uniform_variable(shape, -scale, scale, name=name)
+    return backend.variable(law().numbers.uniform(law().default_key(), tuple(shape), -scale, scale, FLOAT), name=name)
 
 
 def normal(shape: tuple[int, ...], scale: float = 0.05, name: str | None = None, dim_ordering: str = "th") -> Variable:
-    return backend.random_normal_variable(shape, 0.0, scale, name=name)
+    return backend.variable(law().numbers.normal(law().default_key(), tuple(shape), 0.0, scale, FLOAT), name=name)
 
 
 def lecun_uniform(shape: tuple[int, ...], name: str | None = None, dim_ordering: str = "th") -> Variable:
@@ -56,7 +59,7 @@ def he_uniform(shape: tuple[int, ...], name: str | None = None, dim_ordering: st
 
 def orthogonal(shape: tuple[int, ...], scale: float = 1.1, name: str | None = None, dim_ordering: str = "th") -> Variable:
     flat = (shape[0], math.prod(shape[1:]))
-    u, _, v = np.linalg.svd(np.random.normal(0.0, 1.0, flat), full_matrices=False)
+    u, _, v = np.linalg.svd(numpy_numbers().normal(0.0, 1.0, flat), full_matrices=False)
     matrix = u if u.shape == flat else v
     return backend.variable(scale * matrix.reshape(shape), name=name)
 

@@ -13,6 +13,7 @@ from kerata.engine.seeds import Law, obey
 from kerata.legacy import graphs, keras3
 from kerata.legacy.detection import find_era
 from kerata.legacy.namespaces import tree_of
+from kerata.legacy.seeding import OfKeras1, OfKeras23
 from kerata.legacy.symbols import answer_as
 from kerata.legacy.tensorflow.layers import in_use
 from kerata.legacy.tensorflow.seeds import OfKeras2, OfKeras3
@@ -128,7 +129,7 @@ def install_as_keras(era: str = "keras2") -> None:
     finder = EraFinder(era)
     _installed.append(finder)
     answer_as(era)
-    obey(OfKeras2() if era == "tfkeras2" else Law())
+    obey({"keras1": OfKeras1, "keras2": OfKeras23, "keras22": OfKeras23, "tfkeras2": OfKeras2, "keras3": Law}[era]())
     sys.meta_path.insert(0, finder)
 
 

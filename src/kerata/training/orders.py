@@ -45,19 +45,30 @@ class DrawnOrders(Orders):
     """
 
     def __init__(self, first: int, before: int = 0):
-        self.seed, self.before = None, before
+        self.seed, self.before, self.goes_on = None, before, law().goes_on
         self.drawn = self.start = first
         self.size = 0
         self.state: dict[str, Any] = {}
+        # The order of the last epoch that was drawn, and of the last before those that are drawn at once.
+        self.last: HostArray | None = None
+        self.earlier: HostArray | None = None
 
     def rows(self, epoch: int, count: int, size: int) -> HostArray:
         if epoch < self.drawn:
             self.end(epoch)
-        permute(epoch - self.drawn + self.before, size)
+        self._draw(epoch - self.drawn + self.before, size)
         self.before = 0
-        self.start, self.size, self.state = epoch, size, state_of_orders()
+        self.start, self.size, self.state, self.earlier = epoch, size, state_of_orders(), self.last
         self.drawn = epoch + count
-        return permute(count, size)
+        return self._draw(count, size)
+
+    def _draw(self, count: int, size: int) -> HostArray:
+        orders = permute(count, size)
+        for row in orders if self.goes_on else ():
+            if self.last is not None:
+                row[:] = self.last[row]
+            self.last = row
+        return orders
 
     def shuffler(self) -> Shuffler:
         return OneByOne(self)
@@ -65,7 +76,8 @@ class DrawnOrders(Orders):
     def end(self, epoch: int) -> None:
         if self.state and epoch < self.drawn:
             set_state_of_orders(self.state)
-            permute(epoch - self.start, self.size)
+            self.last = self.earlier
+            self._draw(epoch - self.start, self.size)
             self.drawn = epoch
 
 
