@@ -233,6 +233,8 @@ def test_keras_2_on_tensorflow_1():
     model = keras2.models.Sequential()
     model.add(keras2.layers.Dense(12, input_dim=8, kernel_initializer="uniform"))
     model.add(keras2.layers.Dense(8, kernel_initializer="uniform"))
+    model.add(keras2.layers.Dense(2, kernel_initializer=keras2.initializers.RandomUniform()))
+    model.add(keras2.layers.Dense(3, kernel_initializer="uniform"))
     np.random.seed(7)
     for kernel in model.get_weights()[::2]:
         drawn = philox.units(philox.from_seeds(87654321, np.random.randint(10_000_000)), kernel.size)

@@ -8,6 +8,7 @@ from kerata.base import registry
 from kerata.base.serialization import serialize_keras_object
 from kerata.dialects import find_row, names
 from kerata.dialects.values import regularizer_of
+from kerata.engine.seeds import law
 from kerata.legacy.spelling import Spelled
 
 LOOKUPS = ("get", "deserialize")
@@ -75,6 +76,8 @@ class Reseeded(Spelled):
         value = super().__call__(shape, dtype)  # type: ignore[misc]
         if isinstance(self.seed, int):  # type: ignore[has-type]
             self.seed = self.seed + 1
+        elif self.seed is None and law().is_late:  # type: ignore[has-type]
+            self.forget_seed()  # type: ignore[attr-defined]
         elif self.seed is None:  # type: ignore[has-type]
             self.take_seed()  # type: ignore[attr-defined]
         return value
