@@ -261,6 +261,21 @@ def test_keras_1_on_theano():
         np.testing.assert_allclose(kernel, np.random.uniform(-most, most, kernel.shape), atol=1e-7)
 
 
+def test_dropouts_of_then_took_a_number():
+    obey(OfKeras23())
+    np.random.seed(7)
+    model = keras2.models.Sequential([keras2.layers.Dense(3, input_dim=8)])
+    for layer in (keras2.layers.Dropout(0.5), keras2.layers.Dropout(0.0), keras2.layers.GaussianNoise(0.1)):
+        model.add(layer)
+    model.add(keras2.layers.Dropout(0.5, seed=3))
+    model.add(keras2.layers.Dense(2, kernel_initializer="uniform"))
+    np.random.seed(7)
+    seed = np.random.randint(10_000_000, size=4)[-1]
+    np.testing.assert_allclose(
+        model.get_weights()[2].ravel(), philox.units(philox.from_seeds(87654321, int(seed)), 6) * 0.1 - 0.05, atol=1e-7
+    )
+
+
 @pytest.mark.parametrize("era", [keras1, keras2])
 def test_their_fits_shuffle_what_they_have_shuffled(era):
     obey(OfKeras1() if era is keras1 else OfKeras23())

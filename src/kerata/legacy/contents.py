@@ -39,6 +39,7 @@ from kerata.legacy.once import once
 from kerata.legacy.optimizers import optimizer as optimizer
 from kerata.legacy.optimizers import optimizer_of_then as optimizer_of_then
 from kerata.legacy.respelling import OfEra, respelled
+from kerata.legacy.seeding import Dropping
 from kerata.legacy.spelling import Spelled, spell, variant
 from kerata.legacy.states import ConstantBidirectional, ConstantRNN, Resetting, Reversible
 from kerata.legacy.tensorflow.data import Dataset
@@ -91,6 +92,8 @@ def layer(era: str, name: str) -> object:
         mixins = (OF_TENSORFLOW[modern], *mixins)
     if era == "tfkeras2" and (modern is layers.MultiHeadAttention or hasattr(modern, "adapt")):
         mixins = (Adapting if hasattr(modern, "adapt") else Attending, *mixins)
+    if era != "tfkeras2" and issubclass(modern, DROPPING):
+        mixins = (Dropping, *mixins)
     if issubclass(modern, Merge):
         mixins = (Several, merging.MaskedInOne, *mixins)
     elif modern.compute_mask is not layers.Layer.compute_mask and not issubclass(mixins[0], Masked):
@@ -98,6 +101,7 @@ def layer(era: str, name: str) -> object:
     return spell(era, name, modern, row if row is not None and row.arguments is not None else None, *mixins)
 
 
+DROPPING = (layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.AlphaDropout)
 OF_TENSORFLOW: dict[Any, type] = {layers.CategoryEncoding: TakingLists, layers.Softmax: Evenly}
 MIXINS: dict[Any, type] = {layers.Lambda: Symbolic, layers.RNN: ConstantRNN, layers.Bidirectional: ConstantBidirectional}
 MIXINS[layers.TimeDistributed] = Passing

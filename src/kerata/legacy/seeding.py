@@ -7,7 +7,8 @@ Theano.
 import numpy as np
 
 from kerata.base.types import Shape
-from kerata.engine.seeds import Law, Numbers, numpy_numbers
+from kerata.engine.seeds import Law, Numbers, law, numpy_numbers
+from kerata.engine.symbolic import has_symbolic
 from kerata.kernels import philox
 from kerata.legacy.tensorflow.seeds import LIMIT, OF_GRAPHS, SEEDS
 
@@ -63,6 +64,8 @@ class OfKeras23(Law):
     counts_by_equation = False
     looks = False
     goes_on = True
+    # The least seed of a dropout.
+    least = 0
 
     def default_key(self) -> tuple[int, ...]:
         return int(np.random.randint(MOST)), 0
@@ -83,6 +86,20 @@ class OfKeras1(OfKeras23):
     """What seeds give in Keras 1, on Theano."""
 
     numbers: Numbers = OfNumpy()
+    least = 1
 
     def default_key(self) -> tuple[int, ...]:
         return ()
+
+
+class Dropping:
+    """A layer that took a number of NumPy's for its seed where it was called in a graph, if it dropped anything."""
+
+    seed: int | None
+
+    def __call__(self, inputs: object, *args: object, **kwargs: object) -> object:
+        rate = next((held for name in ("rate", "stddev") if (held := getattr(self, name, None)) is not None), 0)
+        present = law()
+        if isinstance(present, OfKeras23) and self.seed is None and has_symbolic(inputs) and rate > 0:
+            numpy_numbers().randint(present.least, MOST)
+        return super().__call__(inputs, *args, **kwargs)  # type: ignore[misc]
