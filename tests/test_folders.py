@@ -17,6 +17,7 @@ import picture_cases
 from kerata.data.pixels import decoded, finished, pixels
 from kerata.data.resizing import fitted, resized
 from kerata.data.shuffling import shuffled
+from kerata.engine.seeds import OF_OPERATIONS
 from kerata.legacy import tfkeras2
 
 RECORDED = np.load(Path(__file__).parent / "folder_numbers.npz")
@@ -153,9 +154,9 @@ def test_every_interpolation_is_keras_s(tmp_path, method):
 @pytest.mark.parametrize(("size", "buffer"), [(100, 16), (40, 256)])
 def test_orders_of_a_buffer_are_tensorflow_s(size, buffer):
     for epoch, order in enumerate(PICTURES[f"shuffle/{size}/{buffer}"]):
-        assert list(shuffled(range(size), buffer, 3, epoch)) == order.tolist()
-    again = list(shuffled(range(size), buffer, 3, None))
-    assert sorted(again) == list(range(size)) and again == list(shuffled(range(size), buffer, 3, None))
+        assert list(shuffled(range(size), buffer, (OF_OPERATIONS, 3), epoch)) == order.tolist()
+    again = list(shuffled(range(size), buffer, (OF_OPERATIONS, 3), None))
+    assert sorted(again) == list(range(size)) and again == list(shuffled(range(size), buffer, (OF_OPERATIONS, 3), None))
 
 
 @pytest.mark.parametrize("picture", [(40, 60), (41, 33), (30, 91), (20, 20)])

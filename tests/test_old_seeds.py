@@ -334,6 +334,22 @@ def test_keras_3_on_tensorflow():
     assert orders(0, 2, 10).tolist() == [[2, 4, 0, 8, 9, 1, 5, 6, 3, 7]] * 2
 
 
+def test_data_sets_follow_the_seed_of_all():
+    tf.random.set_seed(42)
+    data = build("tfkeras2")["data"].Dataset
+
+    def seen(given):
+        return [int(one) for one in given]
+
+    first = data.range(10).shuffle(5)
+    assert seen(first) == [0, 1, 2, 3, 4, 7, 8, 5, 9, 6] and seen(first) == [3, 2, 6, 1, 8, 7, 4, 9, 0, 5]
+    # It has taken the seed of one operation.
+    holds(tf.random.uniform([2]), "0.6878912448883057 0.48447883129119873")
+    assert seen(data.range(10).shuffle(5, seed=3)) == [1, 4, 3, 2, 5, 6, 9, 8, 0, 7]
+    assert seen(data.range(10).shuffle(5, reshuffle_each_iteration=False)) == [4, 3, 0, 7, 1, 2, 6, 5, 8, 9]
+    assert seen(data.random(seed=4).take(3)) == [671160593, 3187425363, 328799123]
+
+
 def test_pictures_changed_at_random():
     picture = tf.reshape(tf.range(48.0), (4, 4, 3))
     holds(tf.image.stateless_random_brightness(tf.ones((2, 2, 3)), 0.5, seed=(1, 2)), "1.34406 1.34406")

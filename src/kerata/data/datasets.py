@@ -34,8 +34,7 @@ from kerata.data.elements import (
     twice_as_long,
     unknown_axes,
 )
-from kerata.data.shuffling import Turns, shuffled
-from kerata.engine.random import host_stream
+from kerata.data.shuffling import Turns, pair_of, shuffled
 
 T = TypeVar("T")
 
@@ -373,7 +372,7 @@ class Dataset:
     ) -> Self:
         """Elements in a random order: each is drawn from as many as the buffer holds. With a seed, TensorFlow's orders."""
         count = max(int(buffer_size), 1)
-        fixed = int(host_stream().integers(2**31)) if seed is None else int(seed)
+        fixed = pair_of(seed)
         passes = Turns()
 
         def start() -> Iterator[Any]:

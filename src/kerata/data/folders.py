@@ -12,7 +12,7 @@ from kerata.base.refusals import MissingFile
 from kerata.base.types import PathLike
 from kerata.data.elements import ArraySpec
 from kerata.data.reading import files_below, in_threads, without_strangers
-from kerata.data.shuffling import shuffled
+from kerata.data.shuffling import pair_of, shuffled
 
 LABEL_MODES = ("int", "categorical", "binary", None)
 SUBSETS = ("training", "validation", "both", None)
@@ -228,4 +228,4 @@ def order_of(count: int, seed: int | None, buffer: int, is_fixed: bool, passes: 
         return range(count)
     if is_fixed:
         return np.random.RandomState(seed).permutation(count).tolist()
-    return shuffled(range(count), buffer, seed, next(passes))
+    return shuffled(range(count), buffer, pair_of(seed), next(passes))

@@ -8,7 +8,7 @@ from kerata.base.checks import check_choice, check_positive_int, message
 from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.elements import ArraySpec, groups
 from kerata.data.folders import FORMATS, SEEDS, buffer_of
-from kerata.data.shuffling import Turns, shuffled
+from kerata.data.shuffling import Turns, pair_of, shuffled
 
 
 class Windows:
@@ -44,7 +44,9 @@ class Windows:
         """The numbers of the windows, in the order of the next pass."""
         numbers = range(len(self.starts))
         return (
-            iter(numbers) if self.seed is None else shuffled(numbers, buffer_of(self.batch_size), self.seed, next(self.count))
+            iter(numbers)
+            if self.seed is None
+            else shuffled(numbers, buffer_of(self.batch_size), pair_of(self.seed), next(self.count))
         )
 
     def passes(self) -> Iterator[np.ndarray]:

@@ -5,15 +5,18 @@ import contextlib
 import contextvars
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
+
+from kerata.engine.random import host_stream
+from kerata.engine.seeds import OF_OPERATIONS, law
 
 T = TypeVar("T")
 Quadruple = tuple[int, int, int, int]
 
-# The seed of TensorFlow's operations where none was set for all of them, and what other seeds are taken modulo.
-OF_GRAPHS, LIMIT = 87654321, 2**31 - 1
+# What TensorFlow's seeds are taken modulo.
+LIMIT = 2**31 - 1
 LOW = np.uint64(0xFFFFFFFF)
 # So many numbers are drawn at once.
 DRAWN = 1024
@@ -46,9 +49,19 @@ def philox(key: int, counter: int, count: int, first: int = 0) -> np.ndarray:
     return np.stack([a, b, c, d], 1).ravel()[:count]
 
 
-def draws_of(seed: int, epoch: int | None) -> Iterator[int]:
+# The seeds of a data set: of all, and its own.
+Pair = tuple[int, int]
+
+
+def pair_of(seed: object) -> Pair:
+    """The seeds of a data set that is given one of its own, or `None`."""
+    pair = law().pair(None if seed is None else int(cast(int, seed)))
+    return (OF_OPERATIONS, int(host_stream().integers(2**31))) if pair is None else pair
+
+
+def draws_of(seed: Pair, epoch: int | None) -> Iterator[int]:
     """Numbers of 32 bits: those of an epoch, or without one those of a data set that gives the same order in each."""
-    key, counter = OF_GRAPHS, seed % LIMIT
+    key, counter = (word % LIMIT for word in seed)
     if epoch is not None:
         key, counter = (int(one) for one in philox(key, counter, 4, (2 * epoch) // 4 * 4)[2 * epoch % 4 :][:2])
     for first in itertools.count(0, DRAWN):
@@ -70,12 +83,12 @@ def block(key: Quadruple, counter: Quadruple) -> Quadruple:
     return a, b, c, d
 
 
-def choices(seed: int, shares: Sequence[float]) -> Iterator[int]:
+def choices(seed: Pair, shares: Sequence[float]) -> Iterator[int]:
     """Numbers at random with some shares, as TensorFlow's `sample_from_datasets` draws them: each from a seed of its own.
 
     Source: `GenerateKey` and `MultinomialFunctor` of TensorFlow 2.21.
 
-    >>> list(itertools.islice(choices(1, [0.5, 0.5]), 8))
+    >>> list(itertools.islice(choices((OF_OPERATIONS, 1), [0.5, 0.5]), 8))
     [1, 0, 0, 0, 0, 0, 1, 1]
     """
     logits = np.log(np.asarray(shares, np.float32)).astype(float)
@@ -120,16 +133,16 @@ class Turns:
         self.number = max(self.number, number)
 
 
-def shuffled(elements: Iterable[T], buffer: int, seed: int, epoch: int | None) -> Iterator[T]:
+def shuffled(elements: Iterable[T], buffer: int, seed: Pair, epoch: int | None) -> Iterator[T]:
     """Elements as they leave a buffer that is filled in order and emptied at random.
 
     Args:
         elements: in their order.
         buffer: how many are in the buffer at once.
-        seed: of all epochs.
+        seed: those of the data set.
         epoch: which, from 0; `None` for an order that does not change.
 
-    >>> list(shuffled(range(10), 4, 7, 0))
+    >>> list(shuffled(range(10), 4, (OF_OPERATIONS, 7), 0))
     [0, 4, 2, 3, 5, 6, 1, 8, 7, 9]
     """
     source, draws = iter(elements), draws_of(seed, epoch)

@@ -19,6 +19,8 @@ from kerata.kernels import threefry
 own_streams = ambient()
 # Seeds of what has none are from 1 to this number.
 MOST_SEED = 10**9
+# The seed of all of TensorFlow's operations, where one has a seed alone.
+OF_OPERATIONS = 87654321
 # So many seeds may have been taken for nothing between two of a model.
 MOST_BETWEEN = 64
 
@@ -86,6 +88,10 @@ class Law:
     def orthogonal(self, key: tuple[int, ...] | None, shape: tuple[int, int]) -> np.ndarray | None:
         """A matrix with orthonormal rows or columns; `None` where it is made of normal numbers. Without a key, of no seed."""
         return None
+
+    def pair(self, seed: int | None) -> tuple[int, int] | None:
+        """The seeds of an operation of TensorFlow's, of all and its own; `None` where nothing says."""
+        return None if seed is None else (OF_OPERATIONS, seed)
 
     def state(self) -> object:
         """What `default_key` goes on from."""

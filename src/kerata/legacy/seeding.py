@@ -7,10 +7,10 @@ Theano.
 import numpy as np
 
 from kerata.base.types import Shape
-from kerata.engine.seeds import Law, Numbers, law, numpy_numbers
+from kerata.engine.seeds import OF_OPERATIONS, Law, Numbers, law, numpy_numbers
 from kerata.engine.symbolic import has_symbolic
 from kerata.kernels import philox
-from kerata.legacy.tensorflow.seeds import LIMIT, OF_GRAPHS, SEEDS
+from kerata.legacy.tensorflow.seeds import LIMIT, SEEDS
 
 # Seeds of operations were drawn below this number.
 MOST = 10_000_000
@@ -31,7 +31,7 @@ class OfOperations:
 
 def state_of(key: tuple[int, ...]) -> philox.State:
     """Where an operation with a seed of its own begins."""
-    whole = OF_GRAPHS if SEEDS.begun is None else SEEDS.begun.seed
+    whole = OF_OPERATIONS if SEEDS.begun is None else SEEDS.begun.seed
     return philox.from_seeds(whole % LIMIT, key[0] % LIMIT)
 
 

@@ -16,8 +16,7 @@ import numpy as np
 from kerata.data import datasets
 from kerata.data.datasets import INFINITE, UNKNOWN
 from kerata.data.elements import arrange, as_row, leaves, map_leaves
-from kerata.data.shuffling import choices
-from kerata.engine.random import host_stream
+from kerata.data.shuffling import choices, draws_of, pair_of
 from kerata.legacy.tensorflow.calls import convert
 from kerata.legacy.tensorflow.elements import (
     RaggedTensorSpec,
@@ -203,10 +202,10 @@ class Dataset(datasets.Dataset):
     def random(seed: int | None = None, *args: object, **kwargs: object) -> "Dataset":
         """Whole numbers below 2^32 without end, drawn at random; with a seed, the same in each pass."""
 
+        fixed = pair_of(seed)
+
         def start() -> Iterator[Any]:
-            stream = np.random.default_rng(seed if seed is not None else int(host_stream().integers(2**31)))
-            while True:
-                yield np.asarray(stream.integers(2**32), np.int64)
+            return (np.asarray(number, np.int64) for number in draws_of(fixed, None))
 
         return Dataset(start, INFINITE, TensorSpec((), int64))
 
@@ -332,11 +331,12 @@ class Dataset(datasets.Dataset):
         shares = [1.0] * len(datasets) if weights is None else [float(one) for one in np.ravel(plain(weights))]
         if len(shares) != len(datasets):
             raise ValueError(f"`weights` should have the same length as `datasets`: {len(shares)} and {len(datasets)}")
+        fixed = pair_of(seed)
         kept = [(one, share) for one, share in builtins.zip(datasets, shares, strict=True) if share > 0]
 
         def given(running: list[Iterator[Any]]) -> Iterator[Any]:
             left = set(range(len(running)))
-            drawn = choices(seed if seed is not None else int(host_stream().integers(2**31)), [share for _, share in kept])
+            drawn = choices(fixed, [share for _, share in kept])
             while left:
                 number = next(drawn)
                 try:

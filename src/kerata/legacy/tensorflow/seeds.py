@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from kerata.engine.scope import in_scope
-from kerata.engine.seeds import MOST_SEED, Law
+from kerata.engine.seeds import MOST_SEED, OF_OPERATIONS, Law
 from kerata.engine.types import HostArray
 from kerata.kernels import philox
 from kerata.kernels.typed import is_traced
 from kerata.legacy.tensorflow.tape import inside_call, is_graph
 
-# What all seeds are taken modulo, the seed of all where an operation alone has one, and a pair that would mean none.
-LIMIT, OF_GRAPHS = 2**31 - 1, 87654321
+# What all seeds are taken modulo.
+LIMIT = 2**31 - 1
 
 
 class Begun(NamedTuple):
@@ -49,6 +49,15 @@ class Seeds:
         """The seed of one more operation."""
         return (python_random.SystemRandom() if self.begun is None else self.begun.operations).randint(0, LIMIT)
 
+    def pair(self, seed: int | None) -> tuple[int, int] | None:
+        """The seeds of an operation, which may have one of its own; `None` where nothing says."""
+        begun = self.begun
+        if begun is None and seed is None:
+            return None
+        one, two = OF_OPERATIONS if begun is None else begun.seed, self.draw_seed() if seed is None else seed
+        one, two = one % LIMIT, two % LIMIT
+        return (one, two) if one or two else (0, LIMIT)
+
     def take(self, name: str, kind: str, seed: int | None, blocks: int) -> philox.State:
         """The state that an operation begins with.
 
@@ -57,14 +66,10 @@ class Seeds:
             seed: its own.
             blocks: how far it moves the state on.
         """
-        begun = self.begun
-        if begun is None and seed is None:
+        pair = self.pair(seed)
+        if pair is None:
             return philox.from_seeds(self.draw_seed(), self.draw_seed())
-        one = OF_GRAPHS if begun is None else begun.seed
-        two = self.draw_seed() if seed is None else seed
-        one, two = one % LIMIT, two % LIMIT
-        pair = (one, two) if one or two else (0, LIMIT)
-        states = self.alone if begun is None else begun.states
+        states = self.alone if self.begun is None else self.begun.states
         key = (name, kind, *pair)
         state = states.get(key) or philox.from_seeds(*pair)
         states[key] = state.after(blocks)
@@ -148,6 +153,9 @@ class OfKeras3(Law):
 
     def leads_draws(self) -> bool:
         return at_once()
+
+    def pair(self, seed: int | None) -> tuple[int, int] | None:
+        return SEEDS.pair(seed)
 
     def set_seed(self, seed: int) -> None:
         SEEDS.set(seed)
