@@ -74,7 +74,7 @@ BOOKS = {
     "optimizers.optimizer.Optimizer": {**OF_ALL, "optimizer_state": N},
     "optimizers.multi_optimizer.MultiOptimizer": {**OF_ALL, "optimizer_state": N, "optimizer_map": N, "_place_of": N},
     "training.objectives.CompiledLoss": {**OF_ALL, "_compile_arguments": N, "_places": N, "tells_parts": N},
-    "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N, "within": N},
+    "training.objectives.CompiledMetrics": {**OF_ALL, "_compile_arguments": N, "crossentropies": N, "within": N},
 }
 # What classes of the eras add, where a program has asked for them.
 OF_ERAS = {

@@ -212,3 +212,40 @@ def test_graphs_of_tensorflow_bound_probabilities_otherwise_than_single_operatio
     loss = keras.losses.BinaryCrossentropy()
     assert loss(y, tf.constant(x)).numpy() == pytest.approx(15.33324, rel=1e-6)
     assert tf.function(loss)(tf.constant(y), tf.constant(x)).numpy() == pytest.approx(15.24924, rel=1e-6)
+
+
+# From tf_keras 2.21: [1.5, 3, 4.5] go into the activation, the label is the second class.
+OF_ANOTHER = [
+    ("binary_crossentropy", "softmax", 2.087016),
+    ("categorical_crossentropy", "sigmoid", 1.741311),
+    ("sparse_categorical_crossentropy", "sigmoid", 1.741311),
+    ("binary_focal_crossentropy", "softmax", 0.939900),
+    ("categorical_focal_crossentropy", "sigmoid", 0.296086),
+    ("binary_focal_crossentropy", None, 114.369286),
+]
+
+
+@pytest.mark.parametrize(("loss", "activation", "expected"), OF_ANOTHER)
+def test_tf_keras_took_what_went_into_an_activation_whichever_a_loss_is_for(loss, activation, expected):
+    model = keras.models.Sequential([keras.layers.Dense(3, activation, use_bias=False, input_shape=(1,))])
+    model.set_weights([np.float32([[1, 2, 3]])])
+    x, y = np.float32([[1.5]]), np.float32([[1]] if loss.startswith("sparse") else [[0, 1, 0]])
+    named = "".join(word.capitalize() for word in loss.split("_"))
+    for given in (loss, getattr(keras.losses, loss), getattr(keras.losses, named)()):
+        model.compile("sgd", given)
+        assert model.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-5)
+    if not loss.startswith("sparse") and "focal" not in loss:
+        for given in (loss, getattr(keras.metrics, named)(), "ce"):
+            model.compile("sgd", "mse", metrics=[given])
+            if given != "ce" or activation == "sigmoid":
+                assert model.evaluate(x, y, verbose=0)[1] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("era", "expected"), [("keras22", 15.942385), ("keras2", 15.24924), ("tfkeras2", 15.24924)])
+@pytest.mark.parametrize("name", ["ce", "crossentropy"])
+def test_a_cross_entropy_chosen_by_shape_is_that_of_the_era(name, era, expected):
+    keras = getattr(kerata.legacy, era)
+    model = keras.models.Sequential([keras.layers.Dense(1, kernel_initializer="ones", input_shape=(1,))])
+    model.compile("sgd", "mse", metrics=[name])
+    assert model.metrics_names == ["loss", name]
+    assert model.evaluate(np.float32([[1.6]]), np.float32([[0.0]]), verbose=0)[1] == pytest.approx(expected, rel=1e-6)

@@ -216,23 +216,29 @@ def prediction_first(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def taking_logits(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
-    """A cross-entropy of `tf.keras`: of what came out of a softmax it took the logits, even if told that it had them.
+    """A cross-entropy of `tf.keras`: of what came out of an activation it took the logits, even if told that it had them.
+
+    Those of a sigmoid were taken for a softmax's as well, and the other way round.
 
     Args:
         function: the cross-entropy, of labels and predictions.
-        kind: `"softmax"` or `"sigmoid"`.
+        kind: `"softmax"` or `"sigmoid"`: the one that the cross-entropy is for.
     """
+    other = "sigmoid" if kind == "softmax" else "softmax"
     signature = inspect.signature(function)
     predictions = list(signature.parameters)[1]
 
     @functools.wraps(function)
     def call(*args: object, **kwargs: object) -> object:
         given = signature.bind(*args, **kwargs).arguments
-        if not given.get("from_logits") or logits_of(as_array(given[predictions]), kind) is None:
-            return function(*args, **kwargs)
-        expected = f"`from_logits=True`, but the predictions come out of a {kind}: the loss is that of what went into it"
-        warnings.warn(message(function.__name__, expected, None, "Leave from_logits=True out"), stacklevel=2)
-        return function(**{**given, "from_logits": False})
+        y_pred = as_array(given[predictions])
+        logits = logits_of(y_pred, other)
+        own = kind if logits is None else other
+        if given.get("from_logits") and (logits is not None or logits_of(y_pred, kind) is not None):
+            expected = f"`from_logits=True`, but the predictions come out of a {own}: the loss is that of what went into it"
+            warnings.warn(message(function.__name__, expected, None, "Leave from_logits=True out"), stacklevel=2)
+            given["from_logits"] = False
+        return function(**(given if logits is None else {**given, predictions: logits, "from_logits": True}))
 
     return traceable(call)
 
@@ -253,14 +259,11 @@ def binary_focal_of_backend(target, output, apply_class_balancing=False, alpha=0
 def focal_of_tf(
     y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
 ):
-    """Where it was told that probabilities are logits, they were taken for some in the factor alone."""
+    """What is no probability was one in the factor, as were those that it was told were logits."""
     y_pred = as_array(y_pred)
-    if not from_logits or logits_of(y_pred, "sigmoid") is None:
-        arguments = (apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis)
-        return binary_focal_crossentropy(y_true, y_pred, *arguments)
     y_true, y_pred = fit_ranks(jnp.asarray(y_true, y_pred.dtype), y_pred)
     y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
-    return jnp.mean(binary_focal_of_backend(y_true, y_pred, apply_class_balancing, alpha, gamma, True), axis=axis)
+    return jnp.mean(binary_focal_of_backend(y_true, y_pred, apply_class_balancing, alpha, gamma, from_logits), axis=axis)
 
 
 _OF_BACKEND = {
@@ -282,7 +285,7 @@ OF_BACKEND: dict[str, dict[str, Callable[..., Any]]] = {
         "categorical_crossentropy": taking_logits(categorical_of_backend, "softmax"),
         "sparse_categorical_crossentropy": taking_logits(sparse_of_backend, "softmax"),
         "binary_focal_crossentropy": binary_focal_of_backend,
-        "categorical_focal_crossentropy": categorical_focal_of_backend,
+        "categorical_focal_crossentropy": taking_logits(categorical_focal_of_backend, "softmax"),
     },
 }
 
@@ -295,6 +298,7 @@ _FUNCTIONS = {
     "categorical_crossentropy": categorical_crossentropy,
     "sparse_categorical_crossentropy": sparse_categorical_crossentropy,
 }
+_FOCAL = "categorical_focal_crossentropy"
 # The same functions in `tf.keras`.
 _OF_TF: dict[Any, Any] = {
     function: builtin("losses of tf", target_form=form)(taking_logits(function, kind))
@@ -302,6 +306,7 @@ _OF_TF: dict[Any, Any] = {
         (binary_crossentropy, "sigmoid", "numbers"),
         (categorical_crossentropy, "softmax", "one-hot"),
         (sparse_categorical_crossentropy, "softmax", "classes"),
+        (losses.categorical_focal_crossentropy, "softmax", "one-hot"),
     )
 }
 _OF_TF[binary_focal_crossentropy] = builtin("losses of tf", name="binary_focal_crossentropy", target_form="numbers")(
@@ -317,9 +322,18 @@ FUNCTIONS: dict[str, dict[str, Any]] = {
     "keras1": _FUNCTIONS_1,
     "keras22": _FUNCTIONS_1,
     "keras2": _FUNCTIONS,
-    "tfkeras2": {name: _OF_TF[function] for name, function in _FUNCTIONS.items()},
+    "tfkeras2": {
+        **{name: _OF_TF[function] for name, function in _FUNCTIONS.items()},
+        _FOCAL: _OF_TF[losses.categorical_focal_crossentropy],
+    },
 }
-CLASSES = ("BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
+CLASSES = (
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy",
+)
 MEASURES = ("BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy")
 _OF_TODAY = {
     era: {getattr(losses, one.__name__.removesuffix("_of_1")): one for one in some.values()} for era, some in FUNCTIONS.items()
@@ -349,7 +363,7 @@ class LossOfThen(Spelled):
 
     def _finish_spelled(self, arguments: dict[str, Any]) -> None:
         super()._finish_spelled(arguments)
-        self.fn = _OF_TODAY[self._era][self.fn]
+        self.fn = _OF_TODAY[self._era].get(self.fn, self.fn)
 
 
 class MetricOfThen(Spelled):

@@ -27,7 +27,7 @@ from kerata.layers.phase import contexts
 from kerata.legacy.added import AddLoss, AddMetric, add_symbolic_losses, compute_beside
 from kerata.legacy.branches import Several, begins_with_branches, flattened, in_graph, inputs_of
 from kerata.legacy.configs import is_of_then, numbering
-from kerata.legacy.crossentropy import measure_of_then, of_then
+from kerata.legacy.crossentropy import FUNCTIONS, measure_of_then, of_then
 from kerata.legacy.files import LoadStatus, await_weights, has_all_weights, load_weights, save_model, save_weights
 from kerata.legacy.freezing import Trained, as_compiled
 from kerata.legacy.functions import roots_of
@@ -150,6 +150,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
         made = self._compilation  # type: ignore[attr-defined]
         if made is not None:
             made.counts_elements = made.measures.counts_elements = self._era in COUNTING_ELEMENTS
+            made.crossentropies = made.measures.crossentropies = FUNCTIONS.get(self._era, {})
         if made is not None and self._era != "tfkeras2":
             made.sees_masks = made.measures.sees_masks = self._era != "keras1"
             made.counting = made.objective.counting = made.measures.counting = "all" if self._era == "keras2" else "weighted"

@@ -4,6 +4,8 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kerata.base.checks import message
@@ -37,6 +39,8 @@ class Compilation:
     sees_masks = True
     # Whether measures count elements, not samples.
     counts_elements = False
+    # What "crossentropy" stands for as a measure, by full names, where that is not today's.
+    crossentropies: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, arguments: dict[str, Any], scales_loss: bool, output_names: list[str] | None):
         self.arguments, self.scales_loss = arguments, scales_loss
@@ -57,6 +61,8 @@ class Compilation:
             self.objective.counting = self.measures.counting = self.counting
         if self.counts_elements:
             self.measures.counts_elements = True
+        if self.crossentropies:
+            self.measures.crossentropies = self.crossentropies
         self.trackers = [Mean(name="loss")]
 
     def track_parts(self) -> None:

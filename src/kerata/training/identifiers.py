@@ -5,7 +5,8 @@
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -127,12 +128,21 @@ def make_loss(identifier: object, y_true: Described, y_pred: Described) -> Loss:
     return LossFunctionWrapper(made, name=identifier if isinstance(identifier, str) else name_of(made))
 
 
-def make_metric(identifier: object, y_true: Described, y_pred: Described) -> measures.Metric:
-    """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc"."""
+def make_metric(
+    identifier: object, y_true: Described, y_pred: Described, crossentropies: Mapping[str, object] = MappingProxyType({})
+) -> measures.Metric:
+    """A metric from what a person may pass for one. A name stays its name: "acc" is reported as "acc".
+
+    Args:
+        identifier: what was passed.
+        y_true, y_pred: the shapes by which "accuracy" and "crossentropy" are chosen.
+        crossentropies: by their names, where they are not those of today.
+    """
     found = identifier
     if isinstance(identifier, str) and identifier.lower() in (*ACCURACIES, *CROSSENTROPIES):
         suffix = "accuracy" if identifier.lower() in ACCURACIES else "crossentropy"
-        found = f"{kind_of_labels(y_true, y_pred)}_{suffix}"
+        name = f"{kind_of_labels(y_true, y_pred)}_{suffix}"
+        found = crossentropies.get(name, name)
     found = measures.get(found)
     if not isinstance(found, measures.Metric):
         check_takes_two(found, "metrics")

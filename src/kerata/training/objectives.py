@@ -5,7 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportPrivateUsage=false
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import jax
@@ -306,7 +306,7 @@ class CompiledMetrics(measures.Metric):
         output_names: names of the layers that make the outputs.
     """
 
-    _bookkeeping = {"_compile_arguments": Look.NOBODY, "within": Look.NOBODY}
+    _bookkeeping = dict.fromkeys(("_compile_arguments", "crossentropies", "within"), Look.NOBODY)
     _spoken_as = "compile"  # Whose argument a person gave that messages are about.
     sees_masks = True  # Whether masked values are left out.
     counting = "kept"  # For all that are means, as of losses.
@@ -318,6 +318,7 @@ class CompiledMetrics(measures.Metric):
         for argument, value in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             check_names(value, argument, "metrics", (*ACCURACIES, *CROSSENTROPIES), output_names, is_metric)
         self.measures: list[Measure] = []
+        self.crossentropies: Mapping[str, object] = {}  # What "crossentropy" may stand for, where that is not today's.
         # The names in what a metric gives as a dict, each with the metric's own name, by which logs are sorted.
         self.within: dict[str, str] = {}
         self.built = False
@@ -349,7 +350,7 @@ class CompiledMetrics(measures.Metric):
                     continue
                 expected = f"the metrics of the output {outputs.names[place]!r} need targets"
                 raise ValueError(message("metrics", expected, {"metric": identifier}))
-            metric = make_metric(identifier, target, prediction)
+            metric = make_metric(identifier, target, prediction, self.crossentropies)
             if self.counting != "kept" and isinstance(metric, MeanMetricWrapper):
                 metric.counting = self.counting
             if self.counts_elements and isinstance(metric, measures.Mean):
