@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import jax
 import numpy as np
@@ -12,7 +12,7 @@ from kerata.base.checks import KindError, message
 from kerata.base.types import like_sequence
 from kerata.data.border import Border
 from kerata.engine.placement import HERE
-from kerata.engine.types import AnyArray, HasArray
+from kerata.engine.types import AnyArray, HasArray, Tree
 
 
 class Column(Protocol):
@@ -52,10 +52,13 @@ class Reading:
     Attributes:
         wide: takes whether arrays held whole numbers of 64 bits; `None` where nobody asks.
         uneven: whether the arrays of a batch may differ in length, as a step of a user's own may take them.
+        whole: whether such a step gets a tuple of one part, or in prediction of any number, as the data gives it: `"sets"`
+            where batches are elements of a data set in the form of `tf.data`, `"all"` wherever they come from.
     """
 
     wide: Wide | None = None
     uneven: bool = False
+    whole: Literal["", "sets", "all"] = ""
 
 
 @jax.tree_util.register_pytree_node_class
@@ -83,6 +86,26 @@ class Uneven:
     @classmethod
     def tree_unflatten(cls, _: None, parts: list[Any]) -> "Uneven":
         return cls(parts[0])
+
+
+@jax.tree_util.register_pytree_node_class
+class Whole:
+    """A batch in place of its inputs: all that the data gave, as a tuple that a step of a user's own gets."""
+
+    def __init__(self, parts: Iterable[Any]):
+        self.parts = tuple(parts)
+
+    @staticmethod
+    def inputs(x: Tree) -> Tree:
+        """The inputs in it; anything else as it is."""
+        return x.parts[0] if isinstance(x, Whole) else x
+
+    def tree_flatten(self) -> tuple[tuple[Any, ...], None]:
+        return self.parts, None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, parts: Iterable[Any]) -> "Whole":
+        return cls(parts)
 
 
 class Samples:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import jax
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from kerata.base.checks import message
 from kerata.data.datasets import Dataset, PassedRows
 from kerata.data.pydataset import PyDataset
-from kerata.data.samples import ClassWeight, Data, Reading, Samples, Uneven, standardize_arrays
+from kerata.data.samples import ClassWeight, Data, Reading, Samples, Uneven, Whole, standardize_arrays
 from kerata.data.texts import as_columns, standardize_inputs
 from kerata.engine.random import stream_of
 from kerata.engine.types import HostArray
@@ -212,8 +212,10 @@ def standardize_batches(
     """Any source of batches: its items are x, (x, y) or (x, y, sample_weight)."""
     check_batches(x, {"y": y, "sample_weight": sample_weight}, owner)
 
+    hand_on = as_given(x, owner, reading)
+
     def tidied(item: object) -> tuple[Any, Any, Any]:
-        return standardize_batch(item, class_weight, owner, reading)
+        return hand_on(item, standardize_batch(item, class_weight, owner, reading))
 
     def tidy(items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -255,6 +257,24 @@ def standardize_batches(
     if isinstance(x, Dataset) and x._rows is not None:
         return passed_batches(x._rows, begin, length, tidied, go_on)
     return Batches(lambda epoch: begin(), length, go_on=go_on)
+
+
+def as_given(x: object, owner: str, reading: Reading | None) -> Callable[[object, tuple[Any, Any, Any]], tuple[Any, Any, Any]]:
+    """Makes of a batch of x that was read a `Whole`, where a step of a user's own gets its tuple."""
+    if reading is None or not reading.whole:
+        return lambda item, found: found
+    is_set, is_numbered = isinstance(x, Dataset), isinstance(x, PyDataset)
+    # Where there was no data set, `tf.keras` took what is alone out of its tuple.
+    least, most = 2 if reading.whole == "sets" and not is_set else 1, 3 if owner == "predict" else 1
+
+    def hand_on(item: object, found: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        is_tuple = isinstance(item, tuple) or (not is_set and isinstance(item, list) and len(item) <= 3)
+        if not (is_tuple or is_numbered) or isinstance(found[0], Uneven):
+            return found
+        parts = found[: len(cast(tuple[object, ...], item)) if is_tuple else 1]
+        return (Whole(parts), None, None) if least <= len(parts) <= most else found
+
+    return hand_on
 
 
 def begun_as_then(x: Dataset, tidy: Callable[[Iterable[Any]], Iterator[Any]], owner: str) -> Callable[[], Iterator[Any]]:

@@ -77,6 +77,7 @@ class OldModel(Scoring, Showing, StepFunctions, FlowingModel, OldLayer):
     _of_era: Callable[[str, str, object], object] = staticmethod(lambda era, kind, found: found)
     # Whether a summary counts what the optimizer keeps.
     counts_optimizer = False
+    takes_whole = "sets"
     _lists_attributes = True
     # Until Keras 3, the operations that make masks stood in no graph.
     counts_masks = False

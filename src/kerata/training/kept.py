@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 import jax
 import numpy as np
 
-from kerata.data.samples import Samples, Uneven
+from kerata.data.samples import Samples, Uneven, Whole
 from kerata.data.sources import Batches
 from kerata.engine.symbolic import Tensors
 from kerata.engine.types import Tree
@@ -139,7 +139,7 @@ class Kept:
         Args:
             x, y, weights: all of the data, where it is at hand.
         """
-        x, y, weights = Uneven.opened((x, y, weights))
+        x, y, weights = Uneven.opened((Whole.inputs(x), y, weights))
         check_leaves({"x": x, "sample_weight": weights} if self.looks_at_inputs else {"sample_weight": weights}, self.method)
         if self.embeds:
             check_indices(self.prepared.model, x, self.method)

@@ -16,7 +16,7 @@ from kerata.base.checks import check_positive_int, describe_owner, message
 from kerata.base.interrupts import hand_on
 from kerata.callbacks.callback import CallbackList, Callbacks, Verbose, flatten_callbacks, read_verbose
 from kerata.callbacks.progress import ProgbarLogger
-from kerata.data.samples import Data, Reading, Samples
+from kerata.data.samples import Data, Reading, Samples, Whole
 from kerata.data.sources import Batches, standardize_source
 from kerata.engine import program
 from kerata.engine.hyper import Hypers
@@ -71,7 +71,12 @@ class Predictor:
     def _start(self, x: Tree) -> None:
         model = self.model
         if model._graph is None and not (model.built and model.variables):
-            of_any_size(functools.partial(trace_outputs, model), x)
+            try:
+                of_any_size(functools.partial(trace_outputs, model), Whole.inputs(x))
+            except Exception as error:
+                hand_on(error)
+                if not model.__built_by_step__((x, None, None), "predict"):
+                    raise
         # A draw that names no generator takes the process's own.
         self.variables = [*model.variables, global_seed_generator().state]
         self.hypers = Hypers(("", model))
@@ -91,7 +96,9 @@ class Predictor:
         """All outputs, batch by batch, joined."""
         batch_size = 32 if batch_size is None else check_positive_int("predict", "batch_size", batch_size)
         steps = check_positive_int("predict", "steps", steps, optional=True)
-        source = standardize_source(through_host(self.model, x), owner="predict", reading=Reading(self.model.__wide__))
+        whole = self.model.takes_whole if overrides(self.model, "predict_step") else ""
+        reading = Reading(self.model.__wide__, whole=whole)
+        source = standardize_source(through_host(self.model, x), owner="predict", reading=reading)
         steps = limit_steps(steps, source, batch_size)
         every = self._callbacks(callbacks, verbose, count_batches(source, batch_size, steps))
         if self.model.stop_predicting:
@@ -200,7 +207,7 @@ class Predictor:
     def _check_shapes(self, x: Tree) -> None:
         """Refuses wrong shapes before rows are added: a message should name the sizes that were given."""
         if self.model._graph is not None:
-            self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), x))
+            self.model._match_inputs(jax.tree.map(lambda a: SymbolicTensor(a.shape, a.dtype), Whole.inputs(x)))
 
     def _program(self, args: tuple[Any, ...], x: Tree, given: Tree) -> program.Runnable:
         leaves, treedef = jax.tree.flatten(x)
@@ -238,7 +245,7 @@ class Predictor:
 
         def predict(values: list[Any], vector: Array, x: Tree) -> dict[str, Any]:
             with Scope(variables, values, hypers.table(vector)) as scope:
-                note_wide(model, x)
+                note_wide(model, Whole.inputs(x))
                 outputs = model(x, training=False) if step is None else step(scope, x)
                 outputs = jax.tree.map(jnp.asarray, outputs)
             after = scope.read(variables)

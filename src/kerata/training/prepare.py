@@ -17,7 +17,7 @@ import jax
 
 from kerata.base.checks import message
 from kerata.base.interrupts import hand_on
-from kerata.data.samples import Samples, Uneven
+from kerata.data.samples import Samples, Uneven, Whole
 from kerata.data.sources import Batches
 from kerata.engine.hyper import Hypers
 from kerata.engine.placement import HERE, Placement
@@ -153,8 +153,8 @@ def build_for(model: TrainedModel, batch: Batch, method: str, source: Samples | 
     for step in ("train_step", "test_step"):
         check_form(model, step)
     batch = Uneven.opened(batch)
-    x, y, _ = batch
-    given = source.tree if isinstance(source, Samples) else batch
+    x, y = Whole.inputs(batch[0]), batch[1]
+    given = source.tree if isinstance(source, Samples) else (x, *batch[1:])
     check_numbers(model, given[0], given[1], given[2], method)
     fixed = keeps_batch_size(model)
     inputs = symbols_of(x, fixed)

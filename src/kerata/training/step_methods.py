@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from kerata.base.checks import describe_owner, message
 from kerata.base.types import Owner
-from kerata.data.samples import Reading
+from kerata.data.samples import Reading, Whole
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope, current_scope, note, noted, stack
 from kerata.engine.structure import is_ours
@@ -151,6 +151,8 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
     >>> pack_x_y_sample_weight("x", "y")
     ('x', 'y')
     """
+    if isinstance(x, Whole):
+        return x.parts
     if y is None:
         return (x,) if isinstance(x, (list, tuple)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)
@@ -158,7 +160,8 @@ def pack_x_y_sample_weight(x: Tree, y: Tree = None, sample_weight: Tree = None) 
 
 def reading_of(model: TrainedModel) -> Reading:
     """What a model asks of data that it is trained or evaluated on."""
-    return Reading(model.__wide__, has_own_step(model, True) or has_own_step(model, False))
+    own = any(overrides(model, name) for name in ("train_step", "test_step"))
+    return Reading(model.__wide__, has_own_step(model, True) or has_own_step(model, False), model.takes_whole if own else "")
 
 
 def note_wide(model: TrainedModel, x: Tree, y: Tree = None, sample_weight: Tree = None) -> None:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kerata.base.checks import describe_owner, message
-from kerata.data.samples import Uneven, wrong_lengths
+from kerata.data.samples import Uneven, Whole, wrong_lengths
 from kerata.engine.mistakes import Blame
 from kerata.engine.scope import Scope
 from kerata.engine.structure import structure_of
@@ -78,6 +78,7 @@ class BuiltInStep(Step):
         if isinstance(batch[0], Uneven):
             x, y, weight = Uneven.opened(batch)
             raise wrong_lengths({"x": x, "y": y, "sample_weight": weight})
+        batch = (Whole.inputs(batch[0]), *batch[1:])
         if isinstance(hypers, tuple):
             return self._test(state, hypers, key, batch, valid)
         return self._train(state, hypers, key, batch, valid)

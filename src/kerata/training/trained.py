@@ -1,7 +1,7 @@
 """A model as training sees it: what it knows of a class that stands above it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from kerata.base.types import Owner
 from kerata.callbacks.history import History
@@ -52,6 +52,7 @@ class TrainedModel:
         trainable: bool
         feeds_first_layer: bool
         tells_layers: bool
+        takes_whole: Literal["", "sets", "all"]
         __wide__: Wide | None
         history: History | None
         optimizer: Any

@@ -94,6 +94,8 @@ class Trainer(StepMethods):
     feeds_first_layer = False
     # Whether layers learn that they are trained though the model's `call` has no `training` to hear it.
     tells_layers = False
+    # Of which batches a step of a user's own gets the tuple as it is, see `Reading`.
+    takes_whole = "all"
     # Callbacks set them to end `evaluate` or `predict` behind a batch.
     stop_evaluating = stop_predicting = False
     # Whether the measures of a single batch go on from those of the batch before.

@@ -99,7 +99,7 @@ class FlowingModel(Flowing):
         It may call the model with what it makes of the data, such as (nodes, edges) where the data is places of nodes, or
         (source, target[:, :-1]) of a dict.
         """
-        name = "test_step" if method == "evaluate" else "train_step"
+        name = {"evaluate": "test_step", "predict": "predict_step"}.get(method, "train_step")
         if is_ours(next(cls for cls in type(self).__mro__ if name in cls.__dict__)):
             return False
 
